@@ -1,0 +1,25 @@
+import type { Bytes } from "./bytes.ts";
+
+const opcodes = { text: 0x81, binary: 0x82 } as const;
+
+/** A whole, unfragmented and unmasked frame, as servers send them. RFC 6455 §5.2. */
+export function frame(kind: keyof typeof opcodes, payload: Uint8Array): Bytes {
+  const { length } = payload;
+  const headerBytes = length < 126 ? 2 : length < 65_536 ? 4 : 10;
+  const bytes = new Uint8Array(headerBytes + length);
+  bytes[0] = opcodes[kind];
+  if (headerBytes === 2) {
+    bytes[1] = length;
+  } else {
+    const view = new DataView(bytes.buffer);
+    if (headerBytes === 4) {
+      bytes[1] = 126;
+      view.setUint16(2, length);
+    } else {
+      bytes[1] = 127;
+      view.setBigUint64(2, BigInt(length));
+    }
+  }
+  bytes.set(payload, headerBytes);
+  return bytes;
+}
