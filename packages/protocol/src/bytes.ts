@@ -15,7 +15,10 @@ export function decodeUtf8(bytes: Uint8Array): string {
   try {
     return decoder.decode(bytes);
   } catch {
-    throw new HoldfastError("bad_utf8", "The text is not valid UTF-8. Send bytes as application/octet-stream.");
+    throw new HoldfastError(
+      "bad_utf8",
+      "The text is not valid UTF-8. Send bytes as application/octet-stream.",
+    );
   }
 }
 

@@ -193,4 +193,3 @@ export function decodePayload(encoding: Payload["encoding"], bytes: Uint8Array):
 export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
-

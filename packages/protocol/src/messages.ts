@@ -1,5 +1,5 @@
-import { quoted, parseChannelName } from "./channel.ts";
-import { formatPosition, parseCursor, parsePosition, type Cursor, type Start } from "./cursor.ts";
+import { parseChannelName, quoted } from "./channel.ts";
+import { type Cursor, formatPosition, parseCursor, parsePosition, type Start } from "./cursor.ts";
 import { type ErrorCode, HoldfastError, type Retry } from "./errors.ts";
 import { type Draft, formatDraft, isRecord, parseDraft, parseJson, type WireEvent } from "./event.ts";
 
@@ -85,7 +85,12 @@ export type ControlMessage =
       readonly cursor: string;
       readonly head: string;
     }
-  | { readonly type: "unsubscribed"; readonly channel: string; readonly code?: ErrorCode; readonly reason?: string }
+  | {
+      readonly type: "unsubscribed";
+      readonly channel: string;
+      readonly code?: ErrorCode;
+      readonly reason?: string;
+    }
   | {
       readonly type: "gap";
       readonly channel: string;
@@ -209,7 +214,9 @@ function decodeHello(json: Record<string, unknown>): Hello {
     subscriptions: json["subscriptions"] === undefined ? [] : list(json, "subscriptions"),
     ...(token === undefined ? {} : { token }),
     ...(instance === undefined ? {} : { instance }),
-    ...(isRecord(client) ? { client: { name: String(client["name"]), version: String(client["version"]) } } : {}),
+    ...(isRecord(client)
+      ? { client: { name: String(client["name"]), version: String(client["version"]) } }
+      : {}),
   };
 }
 
@@ -291,7 +298,12 @@ export function formatSubscription(subscription: Subscription): Record<string, u
   };
 }
 
-export function formatPublish(ref: number, channel: string, events: readonly Draft[], ifMatch?: string): string {
+export function formatPublish(
+  ref: number,
+  channel: string,
+  events: readonly Draft[],
+  ifMatch?: string,
+): string {
   const condition = ifMatch === undefined ? "" : `,"ifMatch":${JSON.stringify(ifMatch)}`;
   return `{"type":"publish","ref":${ref},"channel":${JSON.stringify(channel)},"events":[${events.map(formatDraft).join(",")}]${condition}}`;
 }

@@ -1,6 +1,6 @@
+import { encodeBase64 } from "./bytes.ts";
 import { HoldfastError } from "./errors.ts";
 import type { Payload } from "./event.ts";
-import { encodeBase64 } from "./bytes.ts";
 
 const lineEnds = /\r\n|\r|\n/;
 
@@ -99,7 +99,10 @@ export class SseParser {
   #grow(chars: number): void {
     this.#blockChars += chars;
     if (this.#blockChars > this.#blockCharsMax) {
-      throw new HoldfastError("too_large", `One block of the event stream exceeds ${this.#blockCharsMax} characters.`);
+      throw new HoldfastError(
+        "too_large",
+        `One block of the event stream exceeds ${this.#blockCharsMax} characters.`,
+      );
     }
   }
 
