@@ -21,8 +21,21 @@ export function namespaceOf(channel: string): string {
   return end === -1 ? "" : channel.slice(0, end);
 }
 
-/** Quotes untrusted input for a message: short, and without control characters. */
+/** What a terminal or log would obey instead of showing: controls, marks of direction, further line breaks. */
+const invisible = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
+
+/** Quotes untrusted input for a message: short, on one line, and with nothing invisible. Only the shape of what is no text. */
 export function quoted(value: unknown): string {
-  const text = typeof value === "string" ? value : (JSON.stringify(value) ?? typeof value);
-  return JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text);
+  if (typeof value === "string") return quotedText(value);
+  if (Array.isArray(value)) return value.length === 0 ? "[]" : "[…]";
+  if (typeof value === "function") return "a function";
+  if (typeof value !== "object" || value === null) return String(value);
+  // Never JSON.stringify: it fails on cycles, and on depth where it recurses.
+  for (const key in value) return `{${quotedText(key)}:…}`;
+  return "{}";
+}
+
+function quotedText(text: string): string {
+  const short = text.length > 60 ? `${text.slice(0, 60)}…` : text;
+  return JSON.stringify(short).replace(invisible, (char) => `\\u{${char.codePointAt(0)?.toString(16)}}`);
 }
