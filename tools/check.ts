@@ -7,6 +7,7 @@ import { root } from "./repository.ts";
 const checks = {
   types: ["node_modules/typescript/bin/tsc", "-b"],
   style: ["node_modules/@biomejs/biome/bin/biome", "check", "--error-on-warnings", "--diagnostic-level=warn"],
+  promises: ["tools/check-promises.ts"],
   imports: ["tools/check-imports.ts"],
   rules: ["tools/check-rules.ts"],
 } satisfies Record<string, string[]>;
