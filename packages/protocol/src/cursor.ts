@@ -62,10 +62,10 @@ export function formatCompoundCursor(cursors: ReadonlyMap<string, Cursor>, first
   return pairs.join(",");
 }
 
-/** Parses a compound cursor; throws `bad_cursor` on a malformed pair or a channel named twice. */
-export function parseCompoundCursor(text: string): Map<string, Cursor> {
+/** Parses a compound cursor; throws `bad_cursor` on a malformed pair or a channel named twice. Rule CUR-4. */
+export function parseCompoundCursor(text: unknown): Map<string, Cursor> {
   const cursors = new Map<string, Cursor>();
-  for (const pair of text.split(",")) {
+  for (const pair of typeof text === "string" ? text.split(",") : [""]) {
     const split = pair.indexOf("=");
     const channel = pair.slice(0, split);
     if (split === -1 || !isChannelName(channel) || cursors.has(channel)) {
