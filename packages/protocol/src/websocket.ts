@@ -23,3 +23,6 @@ export function frame(kind: keyof typeof opcodes, payload: Uint8Array): Bytes {
   bytes.set(payload, headerBytes);
   return bytes;
 }
+
+/** An empty ping; the peer answers with a pong. RFC 6455 §5.5.2. */
+export const pingFrame: Bytes = Uint8Array.of(0x89, 0);

@@ -1,1 +1,11 @@
-export {};
+export { Batch, EncodedEvent, type Framing } from "./batch.ts";
+export { Dialogue, type DialogueOptions } from "./dialogue.ts";
+export { compoundSse, framings } from "./framings.ts";
+export type { Hub } from "./hub.ts";
+export { type Clock, Hubs, type HubsOptions, type HubsStats } from "./hubs.ts";
+export type { Gap, Page } from "./page.ts";
+export * from "./principal.ts";
+export type { Reader, ReaderState, Receiver } from "./reader.ts";
+export { Session, type SessionOptions } from "./session.ts";
+export * from "./settings.ts";
+export * from "./sink.ts";

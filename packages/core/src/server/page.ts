@@ -1,0 +1,45 @@
+import { type Cursor, type GapReason, type Position, sameCursor } from "@holdfast/protocol";
+import type { LogPage } from "../broker/port.ts";
+import { EncodedEvent } from "./batch.ts";
+
+export interface Gap {
+  readonly from: Cursor;
+  readonly to: Cursor;
+  readonly reason: GapReason;
+}
+
+/** A piece of a channel as a JSON answer shows it. Rule JSON-1. */
+export interface Page {
+  readonly channel: string;
+  readonly from: Cursor;
+  readonly to: Cursor;
+  readonly events: readonly EncodedEvent[];
+  readonly more: boolean;
+  /** Nothing will ever follow `to`. */
+  readonly closed: boolean;
+  readonly gap: Gap | null;
+  /** A given cursor was read without a gap: the same request shows these events for as long as it shows any. */
+  readonly exact: boolean;
+}
+
+/** Why a page does not start where it was asked to, if it does not. Rules GAP-2, GAP-3. */
+export function gapBefore(asked: Cursor, page: LogPage): GapReason | undefined {
+  if (page.epoch === asked.epoch && page.from === asked.offset) return undefined;
+  return page.epoch !== asked.epoch || asked.offset > page.range.head ? "epoch" : "expired";
+}
+
+export function toPage(channel: string, asked: Position, log: LogPage): Page {
+  const { epoch, range } = log;
+  const from = { epoch, offset: log.from };
+  const reason = typeof asked === "string" ? undefined : gapBefore(asked, log);
+  return {
+    channel,
+    from,
+    to: { epoch, offset: log.to },
+    events: log.events.map((event) => new EncodedEvent(epoch, event)),
+    more: log.to < range.head,
+    closed: range.closed && log.to >= range.head,
+    gap: typeof asked === "string" || reason === undefined ? null : { from: asked, to: from, reason },
+    exact: typeof asked !== "string" && sameCursor(asked, from),
+  };
+}

@@ -1,0 +1,23 @@
+import { defaultRetention, type Retention } from "../broker/port.ts";
+
+/** `every` event in order, or the `latest` of each key for a reader that lags. Rules MODE-1, MODE-2. */
+export type Mode = "every" | "latest";
+
+/** What a namespace decides for its channels. */
+export interface NamespaceSettings {
+  readonly mode: Mode;
+  /** Events a reader may lag before it is sent to the head with a gap `slow`; 0 has no such bound. */
+  readonly maxLag: number;
+  readonly retention: Retention;
+  /** Recent events that each node keeps encoded. */
+  readonly tailEventsMax: number;
+  readonly tailBytesMax: number;
+}
+
+export const defaultNamespace: NamespaceSettings = {
+  mode: "every",
+  maxLag: 0,
+  retention: defaultRetention,
+  tailEventsMax: 1000,
+  tailBytesMax: 4 * 1024 * 1024,
+};
