@@ -22,6 +22,26 @@ export function decodeUtf8(bytes: Uint8Array): string {
   }
 }
 
+const beyondAscii = /[\u0080-\uffff]/;
+
+/** The bytes that `text` takes as UTF-8, counted without encoding it. */
+export function utf8Length(text: string): number {
+  if (!beyondAscii.test(text)) return text.length;
+  let length = text.length;
+  for (let at = 0; at < text.length; at++) {
+    const unit = text.charCodeAt(at);
+    if (unit < 0x80) continue;
+    if (unit < 0x800) {
+      length += 1;
+      continue;
+    }
+    length += 2;
+    // A surrogate pair is two units and four bytes.
+    if ((unit & 0xfc00) === 0xd800 && (text.charCodeAt(at + 1) & 0xfc00) === 0xdc00) at++;
+  }
+  return length;
+}
+
 export function joinBytes(parts: readonly Uint8Array[]): Bytes {
   let length = 0;
   for (const part of parts) length += part.length;
@@ -43,11 +63,14 @@ export function encodeBase64(bytes: Uint8Array): string {
   return btoa(binary);
 }
 
-const base64Text = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
+// Its length is checked apart: a group repeated for each four characters would exhaust the stack on megabytes.
+const base64Text = /^[A-Za-z0-9+/]*={0,2}$/;
 
 /** Decodes padded base64 (RFC 4648 §4); throws `bad_event`. */
 export function decodeBase64(text: string): Bytes {
-  if (!base64Text.test(text)) throw new HoldfastError("bad_event", "The data is not padded base64.");
+  if (text.length % 4 !== 0 || !base64Text.test(text)) {
+    throw new HoldfastError("bad_event", "The data is not padded base64.");
+  }
   const binary = atob(text);
   const bytes = new Uint8Array(binary.length);
   for (let i = 0; i < binary.length; i++) bytes[i] = binary.charCodeAt(i);
