@@ -1,4 +1,4 @@
-import type { Cursor, Draft, LogEvent, Position } from "@holdfast/protocol";
+import type { Cursor, Draft, GapReason, LogEvent, Position } from "@holdfast/protocol";
 
 /** What a broker can do; a configuration that asks for more fails at start. */
 export interface Capabilities {
@@ -35,6 +35,8 @@ export interface LogBatch {
 export interface LogPage extends LogBatch {
   /** The log at the moment of the read; there is more when `to < range.head`. */
   readonly range: LogRange;
+  /** Why `from` is not the cursor asked for, where the broker knows; offsets alone cannot tell `expired` from `limit`. */
+  readonly gap?: GapReason;
 }
 
 export interface LogState {
@@ -91,12 +93,13 @@ export interface Broker {
   /**
    * Appends all drafts, contiguous and in order, or none. Drafts whose `id` is known from the same publisher (`from`) are
    * not appended again and answer as the first time. Rejects with `channel_closed`, or `precondition_failed` when
-   * `ifMatch` is not the head and not every draft is a duplicate.
+   * `ifMatch` is not the head and not every draft is a duplicate. Calls for one channel take effect in the order in
+   * which they are made, also while earlier ones are pending. Rule ACK-4.
    */
   append(channel: string, drafts: readonly Draft[], ifMatch?: Cursor): Promise<AppendResult>;
   /** Reads after a position, from the oldest missing event forward. An unknown cursor is read from the floor. */
   read(channel: string, after: Position, limits: ReadLimits): Promise<LogPage>;
-  /** The cursor that lies `count` events before the head, or the floor. */
+  /** The offset `at` that lies `count` events before the head, or the floor. */
   before(channel: string, count: number): Promise<LogRange & { readonly at: number }>;
   range(channel: string): Promise<LogRange>;
   state(channel: string): Promise<LogState>;
