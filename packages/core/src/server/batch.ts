@@ -58,3 +58,20 @@ export class Batch {
     return bytes;
   }
 }
+
+/** A message that many sessions are told, encoded once per framing. */
+export class Notice {
+  readonly message: ControlMessage;
+  readonly #bytes: (Bytes | undefined)[] = [];
+
+  constructor(message: ControlMessage) {
+    this.message = message;
+  }
+
+  bytes(framing: Framing): Bytes | undefined {
+    const { slot } = framing;
+    if (slot === -1) return framing.control(this.message);
+    this.#bytes[slot] ??= framing.control(this.message);
+    return this.#bytes[slot];
+  }
+}

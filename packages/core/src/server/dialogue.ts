@@ -68,9 +68,8 @@ export class Dialogue {
     try {
       message = decodeClientMessage(text);
     } catch (error) {
-      const refusal = toHoldfastError(error);
-      if (phase.is === "greeting") return this.#hangUp(refusal);
-      return this.#options.session.refuse(refusal, error instanceof RefusedRequest ? { ref: error.ref } : {});
+      this.refuse(toHoldfastError(error));
+      return;
     }
     if (phase.is === "open") this.#answer(message);
     else if (message.type === "hello") void this.#greet(message);
@@ -78,10 +77,10 @@ export class Dialogue {
       this.#hangUp(new HoldfastError("bad_message", `The first message is "hello", not "${message.type}".`));
   }
 
-  /** Refuses a frame that is no message at all. Rule SES-4. */
+  /** Refuses what is no message of this protocol. Rule SES-4. */
   refuse(error: HoldfastError): void {
     if (this.#phase.is === "greeting") this.#hangUp(error);
-    else this.#options.session.refuse(error);
+    else this.#options.session.refuse(error, error instanceof RefusedRequest ? { ref: error.ref } : {});
   }
 
   #hangUp(error: HoldfastError): void {
@@ -110,7 +109,7 @@ export class Dialogue {
     this.#phase = { is: "open" };
     const { user, expiresAt } = principal;
     const { messageBytesMax, subscriptionsMax, publishEventsMax } = limits;
-    session.adopt(principal);
+    session.adopt(principal, hello.instance);
     session.say({
       type: "welcome",
       protocol: 1,
@@ -140,7 +139,8 @@ export class Dialogue {
     const { session } = this.#options;
     switch (message.type) {
       case "hello":
-        return this.#hangUp(new HoldfastError("bad_message", '"hello" was said already.'));
+        this.#hangUp(new HoldfastError("bad_message", '"hello" was said already.'));
+        return;
       case "subscribe":
         void this.#subscribe(message.subscriptions);
         return;
@@ -148,14 +148,19 @@ export class Dialogue {
         for (const channel of message.channels) this.#unsubscribe(channel);
         return;
       case "publish":
-        return session.publish(message.ref, message.channel, message.events, message.ifMatch);
+        session.publish(message.ref, message.channel, message.events, message.ifMatch);
+        return;
       case "auth":
         void this.#renew(message.token);
         return;
       case "ping":
-        return session.say({ type: "pong" });
+        session.say({ type: "pong" });
+        return;
       case "signal":
+        void session.company.signal(message.channel, message.key, message.data);
+        return;
       case "presence":
+        void session.company.presence(message.channel, message.data);
         return;
     }
   }
@@ -182,5 +187,5 @@ export class Dialogue {
 }
 
 function channelIn(json: unknown): { channel?: string } {
-  return isRecord(json) && typeof json["channel"] === "string" ? { channel: json["channel"] } : {};
+  return isRecord(json) && typeof json.channel === "string" ? { channel: json.channel } : {};
 }

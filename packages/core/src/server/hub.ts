@@ -1,17 +1,16 @@
 import type { Cursor, GapReason } from "@holdfast/protocol";
-import type { Broker, Following, LogBatch, LogObserver, LogPage, ReadLimits } from "../broker/port.ts";
-import { Batch, EncodedEvent } from "./batch.ts";
-import { conflate, stateBatches } from "./latest.ts";
-import { gapBefore } from "./page.ts";
+import type { Broker, Following, LogBatch, LogPage, ReadLimits } from "../broker/port.ts";
+import { Cohort } from "./cohort.ts";
+import { Lobby, type LobbyHost } from "./lobby.ts";
 import type { Reader } from "./reader.ts";
 import type { NamespaceSettings } from "./settings.ts";
-import { Tail } from "./tail.ts";
+import { type Answer, SharedReads } from "./shared-reads.ts";
 
 /** What a hub needs of the node it is part of. */
-export interface HubHost {
+export interface HubHost extends LobbyHost {
   readonly broker: Broker;
   readonly settings: NamespaceSettings;
-  readonly limits: ReadLimits;
+  readonly pageLimits: ReadLimits;
   /** Asks for `flush` at the end of this tick. */
   dirty(hub: Hub): void;
   /** Asks for `resync` soon: the log could not be read, or contradicted itself. */
@@ -20,58 +19,62 @@ export interface HubHost {
   idle(hub: Hub): void;
 }
 
-/** What the broker has for a reader: batches that follow each other from `from`. */
-interface Answer {
-  readonly epoch: string;
-  readonly from: number;
-  readonly batches: readonly Batch[];
-  readonly to: number;
-  /** The log's head when it answered. */
-  readonly head: number;
-  /** Why `from` is not where the reader stands, if it is not. */
-  gap(reader: Cursor): GapReason | undefined;
-}
-
-/** One node's view of a channel: a bounded tail of recent events, already encoded, and the readers on it. */
-export class Hub implements LogObserver {
+/** One node's view of a channel: the recent end of its log, already encoded, and the readers on it. */
+export class Hub {
   readonly channel: string;
+  readonly lobby: Lobby;
   readonly #host: HubHost;
-  #following: Following | undefined;
-  #epoch = "";
-  #tail: Tail;
-  /** Where all live readers stand: the head as of the last flush. */
-  #front = 0;
-  #closed = false;
+  readonly #reads: SharedReads;
+  readonly #cohort: Cohort;
+  readonly #following: Following;
+  #closed: boolean;
   #stopped = false;
-  readonly #live = new Set<Reader>();
-  /** Readers that know of a position the hub has not reached. */
-  readonly #waiting = new Set<Reader>();
   #readers = 0;
   #dirty = false;
-  /** While a batch goes out, readers that want to be pumped are kept for afterwards: they must not join the cohort in the middle. */
-  #delivering = false;
+  /** Readers that know of a position the hub has not reached. */
+  readonly #waiting = new Set<Reader>();
+  /** Readers to be pumped once the batch under way has gone out. */
   #deferred: Reader[] = [];
   /** Defined while the log is being read to catch up with it; `again` asks for one more round. */
   #syncing: { again: boolean } | undefined;
-  /** Broker reads under way, by where they start: readers that need the same page share it. */
-  readonly #answers = new Map<string, Promise<Answer>>();
-  /** Batches cut for readers that are behind, by where they start; they are dropped when the front moves. */
-  readonly #cuts = new Map<number, Batch>();
 
-  constructor(channel: string, host: HubHost) {
+  private constructor(channel: string, host: HubHost, following: Following) {
+    const { settings, pageLimits, broker } = host;
+    const { epoch, head, closed } = following.range;
     this.channel = channel;
     this.#host = host;
-    this.#tail = this.#newTail(0);
+    this.#following = following;
+    this.#closed = closed;
+    this.#cohort = new Cohort(channel, settings, pageLimits, { epoch, offset: head });
+    this.#reads = new SharedReads(channel, broker, settings.mode, pageLimits);
+    this.lobby = new Lobby(channel, host, () => this.#markDirty());
   }
 
-  // --- what it knows ----------------------------------------------------------------------------
+  /** Begins to follow a channel's log; rejects as the broker does. */
+  static async open(channel: string, host: HubHost): Promise<Hub> {
+    let hub: Hub | undefined;
+    // What is heard before the hub stands cannot be placed: the log is read for it.
+    let early = false;
+    const hear = (tell: (hub: Hub) => void) => {
+      if (hub === undefined) early = true;
+      else tell(hub);
+    };
+    const following = await host.broker.follow(channel, {
+      appended: (batch) => hear((hub) => hub.appended(batch)),
+      closed: () => hear((hub) => hub.resync()),
+      disturbed: () => hear((hub) => hub.resync()),
+    });
+    hub = new Hub(channel, host, following);
+    if (early) hub.resync();
+    return hub;
+  }
 
   get head(): Cursor {
-    return { epoch: this.#epoch, offset: this.#tail.to };
+    return { epoch: this.#cohort.epoch, offset: this.#cohort.head };
   }
 
   get front(): Cursor {
-    return { epoch: this.#epoch, offset: this.#front };
+    return { epoch: this.#cohort.epoch, offset: this.#cohort.front };
   }
 
   get isClosed(): boolean {
@@ -83,39 +86,17 @@ export class Hub implements LogObserver {
   }
 
   get tailEvents(): number {
-    return this.#tail.length;
+    return this.#cohort.tailEvents;
   }
 
   get tailBytes(): number {
-    return this.#tail.bytes;
-  }
-
-  /** Begins to follow the log; rejects as the broker does. */
-  async open(): Promise<void> {
-    const following = await this.#host.broker.follow(this.channel, this);
-    if (this.#stopped) {
-      following.stop();
-      return;
-    }
-    const { range } = following;
-    this.#following = following;
-    this.#epoch = range.epoch;
-    this.#tail = this.#newTail(range.head);
-    this.#front = range.head;
-    this.#closed = range.closed;
-    // What was heard before this moment could not be placed.
-    if (this.#syncing?.again === true) {
-      this.#syncing = undefined;
-      this.resync();
-    }
+    return this.#cohort.tailBytes;
   }
 
   stop(): void {
     this.#stopped = true;
-    this.#following?.stop();
+    this.#following.stop();
   }
-
-  // --- readers ----------------------------------------------------------------------------------
 
   attach(reader: Reader): void {
     this.#readers++;
@@ -124,7 +105,7 @@ export class Hub implements LogObserver {
 
   detach(reader: Reader): void {
     if (reader.state === "done") return;
-    this.#live.delete(reader);
+    this.#cohort.leave(reader);
     this.#waiting.delete(reader);
     reader.state = "done";
     this.#readers--;
@@ -134,7 +115,7 @@ export class Hub implements LogObserver {
   /** Moves a reader that is behind as far as its receiver takes it. */
   pump(reader: Reader): void {
     if (reader.state !== "behind") return;
-    if (this.#delivering) {
+    if (this.#cohort.advancing) {
       this.#deferred.push(reader);
       return;
     }
@@ -145,43 +126,28 @@ export class Hub implements LogObserver {
         reader.receiver.fellBehind(reader);
         return;
       }
-      if (!this.#step(reader)) return;
+      this.#step(reader);
     }
   }
 
-  /** One step of `pump`; false when the reader has to wait or has arrived. */
-  #step(reader: Reader): boolean {
+  #step(reader: Reader): void {
     const { offset } = reader;
-    const here = reader.epoch === this.#epoch;
-    if (here && offset === this.#front) {
-      this.#arrive(reader);
-      return false;
-    }
+    const { front } = this.#cohort;
     const { maxLag } = this.#host.settings;
-    if (here && maxLag > 0 && this.#front - offset > maxLag) {
+    if (reader.epoch !== this.#cohort.epoch) {
+      void this.#ask(reader);
+    } else if (offset === front) {
+      this.#cohort.join(reader);
+      if (this.#closed) this.#end(reader);
+    } else if (maxLag > 0 && front - offset > maxLag) {
       this.#skip(reader, this.front, "slow");
-      return true;
-    }
-    if (here && offset >= this.#tail.from && offset < this.#front) {
-      const batch = this.#cut(offset);
-      reader.moveTo(this.#epoch, batch.to);
+    } else if (this.#cohort.holds(offset)) {
+      const batch = this.#cohort.cut(offset);
+      reader.moveTo(batch.epoch, batch.to);
       reader.receiver.deliver(reader, batch);
-      return true;
+    } else {
+      void this.#ask(reader);
     }
-    void this.#ask(reader);
-    return false;
-  }
-
-  #arrive(reader: Reader): void {
-    reader.state = "live";
-    if (this.#closed) this.#end(reader);
-    else this.#live.add(reader);
-  }
-
-  #end(reader: Reader): void {
-    reader.moveTo(this.#epoch, this.#front);
-    this.detach(reader);
-    reader.receiver.end(reader);
   }
 
   #skip(reader: Reader, to: Cursor, reason: GapReason): void {
@@ -190,176 +156,51 @@ export class Hub implements LogObserver {
     reader.receiver.gap(reader, from, to, reason);
   }
 
-  // --- the log grows ----------------------------------------------------------------------------
-
-  appended(batch: LogBatch): void {
-    if (this.#following === undefined) {
-      this.#syncing = { again: true };
-      return;
-    }
-    if (!this.#take(batch)) this.resync();
+  #end(reader: Reader): void {
+    reader.moveTo(this.#cohort.epoch, this.#cohort.front);
+    this.detach(reader);
+    reader.receiver.end(reader);
   }
 
-  /** Whether all of it has been heard is for the log to say. */
-  closed(): void {
-    this.disturbed();
-  }
-
-  disturbed(): void {
-    if (this.#following === undefined) this.#syncing = { again: true };
-    else this.resync();
-  }
-
-  /** Adds what a batch has beyond the head; false when it does not reach the head without a hole. */
-  #take(batch: LogBatch): boolean {
-    const head = this.#tail.to;
-    if (batch.epoch !== this.#epoch || batch.from > head) return false;
-    if (batch.to <= head) return true;
-    const fresh = batch.from === head ? batch.events : batch.events.filter((event) => event.offset > head);
-    this.#tail.push(this.#epoch, fresh, batch.to);
-    this.#markDirty();
-    return true;
-  }
-
-  #markDirty(): void {
-    if (this.#dirty) return;
-    this.#dirty = true;
-    this.#host.dirty(this);
-  }
-
-  /** Delivers what came since the last flush to all live readers: one batch, built once. */
-  flush(): void {
-    if (this.#delivering) return;
-    this.#dirty = false;
-    if (this.#front < this.#tail.to) {
-      this.#cuts.clear();
-      // A burst larger than the tail has pushed the front out of it.
-      if (this.#front < this.#tail.from) this.#strand();
-      while (this.#front < this.#tail.to) this.#deliver(this.#cut(this.#front));
-      this.#cuts.clear();
-    }
-    if (this.#closed) for (const reader of this.#live) this.#end(reader);
-  }
-
-  #deliver(batch: Batch): void {
-    const from = this.#front;
-    this.#front = batch.to;
-    this.#delivering = true;
-    for (const reader of this.#live) {
-      const { receiver } = reader;
-      if (receiver.full) {
-        this.#live.delete(reader);
-        reader.moveTo(this.#epoch, from);
-        reader.state = "behind";
-        receiver.fellBehind(reader);
-      } else {
-        receiver.deliver(reader, batch);
-      }
-    }
-    this.#delivering = false;
-    if (this.#deferred.length === 0) return;
-    const deferred = this.#deferred;
-    this.#deferred = [];
-    for (const reader of deferred) this.pump(reader);
-  }
-
-  /** Every live reader reads on by itself, from where the front is; the front then moves to the head. */
-  #strand(): void {
-    const stranded = [...this.#live];
-    this.#live.clear();
-    for (const reader of stranded) {
-      reader.moveTo(this.#epoch, this.#front);
-      reader.state = "behind";
-    }
-    this.#front = this.#tail.to;
-    for (const reader of stranded) this.pump(reader);
-  }
-
-  #cut(from: number): Batch {
-    let batch = this.#cuts.get(from);
-    if (batch === undefined) {
-      const { events, to } = this.#tail.after(from, this.#host.limits);
-      batch = this.#batch(this.#epoch, from, to, events);
-      this.#cuts.set(from, batch);
-    }
-    return batch;
-  }
-
-  #batch(epoch: string, from: number, to: number, events: readonly EncodedEvent[]): Batch {
-    const kept = this.#host.settings.mode === "latest" ? conflate(events) : events;
-    return new Batch(this.channel, epoch, from, to, kept);
-  }
-
-  // --- reading the log --------------------------------------------------------------------------
-
+  /** Reads the log for a reader whose cursor the tail does not hold. */
   async #ask(reader: Reader): Promise<void> {
     reader.state = "paging";
-    const asked = reader.cursor;
     try {
-      const answer = await this.#answerFor(asked);
+      const answer = await this.#reads.after(reader.cursor);
       if (stateOf(reader) === "paging") this.#answered(reader, answer);
     } catch {
-      // The broker cannot be read now: the reader stays, and is told nothing false.
       if (stateOf(reader) !== "paging") return;
+      // The reader stays, and is told nothing false.
       this.#wait(reader);
       this.#host.troubled(this);
     }
   }
 
-  #answerFor(after: Cursor): Promise<Answer> {
-    const key = `${after.epoch}-${after.offset}`;
-    let answer = this.#answers.get(key);
-    if (answer === undefined) {
-      answer = this.#host.settings.mode === "latest" ? this.#readState(after) : this.#readPage(after);
-      this.#answers.set(key, answer);
-      const forget = () => this.#answers.delete(key);
-      answer.then(forget, forget);
-    }
-    return answer;
-  }
-
-  async #readPage(after: Cursor): Promise<Answer> {
-    const page = await this.#host.broker.read(this.channel, after, this.#host.limits);
-    const { epoch, from, to, range } = page;
-    const events = page.events.map((event) => new EncodedEvent(epoch, event));
-    const batches = to > from ? [this.#batch(epoch, from, to, events)] : [];
-    return { epoch, from, to, batches, head: range.head, gap: (reader) => gapBefore(reader, page) };
-  }
-
-  /** In mode `latest` the state stands for everything before it, and outlives retention. */
-  async #readState(after: Cursor): Promise<Answer> {
-    const state = await this.#host.broker.state(this.channel);
-    const known = state.epoch === after.epoch && after.offset <= state.to;
-    const from = Math.max(known ? after.offset : 0, state.truncatedAt);
-    const batches = stateBatches(this.channel, state, from, this.#host.limits);
-    const gap = (): GapReason | undefined => {
-      if (!known) return "epoch";
-      return from === after.offset ? undefined : "limit";
-    };
-    return { epoch: state.epoch, from, to: state.to, batches, head: state.to, gap };
-  }
-
   #answered(reader: Reader, answer: Answer): void {
     reader.state = "behind";
-    // Asked again when there is room: the page is not kept for it.
-    if (reader.receiver.full) return reader.receiver.fellBehind(reader);
-    const reason = answer.gap(reader.cursor);
     const before = reader.offset;
-    if (reason !== undefined) this.#skip(reader, { epoch: answer.epoch, offset: answer.from }, reason);
+    if (answer.gap !== undefined && !reader.receiver.full) {
+      this.#skip(reader, { epoch: answer.epoch, offset: answer.from }, answer.gap);
+    }
     for (const batch of answer.batches) {
       if (stateOf(reader) !== "behind") return;
-      if (reader.receiver.full) return reader.receiver.fellBehind(reader);
-      reader.moveTo(answer.epoch, batch.to);
+      // What does not fit now is asked for again: it is not kept for the reader.
+      if (reader.receiver.full) break;
+      reader.moveTo(batch.epoch, batch.to);
       reader.receiver.deliver(reader, batch);
     }
     if (stateOf(reader) !== "behind") return;
+    if (reader.receiver.full) {
+      reader.receiver.fellBehind(reader);
+      return;
+    }
     this.flush();
-    if (answer.epoch !== this.#epoch || answer.to > this.#front) {
+    if (answer.epoch !== this.#cohort.epoch || answer.to > this.#cohort.front) {
       // The log knows more than this hub has heard.
       this.#wait(reader);
       this.resync();
-    } else if (reason === undefined && reader.offset === before) {
-      // The log does not show what this hub has seen already: ask again when it has settled.
+    } else if (answer.gap === undefined && reader.offset === before) {
+      // The log does not show what this hub has seen already: it is asked again when it has settled.
       this.#wait(reader);
       this.#host.troubled(this);
     } else {
@@ -372,14 +213,48 @@ export class Hub implements LogObserver {
     this.#waiting.add(reader);
   }
 
-  /** Reads the log from the hub's head, until the hub stands where the log does. Rule BEAT-3. */
+  appended(batch: LogBatch): void {
+    if (!this.#take(batch)) this.resync();
+  }
+
+  /** Adds what a batch has beyond the head; false when it does not follow it without a hole. */
+  #take(batch: LogBatch): boolean {
+    const { head, epoch } = this.#cohort;
+    if (batch.epoch !== epoch || batch.from > head) return false;
+    if (batch.to <= head) return true;
+    this.#cohort.push(
+      batch.from === head ? batch.events : batch.events.filter((event) => event.offset > head),
+      batch.to,
+    );
+    this.#markDirty();
+    return true;
+  }
+
+  #markDirty(): void {
+    if (this.#dirty || this.#stopped) return;
+    this.#dirty = true;
+    this.#host.dirty(this);
+  }
+
+  /** Delivers what came since the last flush to all live readers. */
+  flush(): void {
+    if (this.#cohort.advancing) return;
+    this.#dirty = false;
+    const stranded = this.#cohort.advance();
+    if (this.#closed) for (const reader of this.#cohort.live) this.#end(reader);
+    this.lobby.flush();
+    for (const reader of stranded) this.pump(reader);
+    const deferred = this.#deferred;
+    if (deferred.length === 0) return;
+    this.#deferred = [];
+    for (const reader of deferred) this.pump(reader);
+  }
+
+  /** Reads the log until the hub stands where the log does. Rule BEAT-3. */
   resync(): void {
     if (this.#stopped) return;
-    if (this.#syncing !== undefined) {
-      this.#syncing.again = true;
-      return;
-    }
-    void this.#sync();
+    if (this.#syncing === undefined) void this.#sync();
+    else this.#syncing.again = true;
   }
 
   async #sync(): Promise<void> {
@@ -391,11 +266,11 @@ export class Hub implements LogObserver {
         await this.#catchUp();
       } while (round.again && !this.#stopped);
     } catch {
-      this.#syncing = undefined;
       if (!this.#stopped) this.#host.troubled(this);
       return;
+    } finally {
+      this.#syncing = undefined;
     }
-    this.#syncing = undefined;
     if (this.#stopped) return;
     this.flush();
     const waiting = [...this.#waiting];
@@ -408,10 +283,10 @@ export class Hub implements LogObserver {
 
   async #catchUp(): Promise<void> {
     for (;;) {
-      const page = await this.#host.broker.read(this.channel, this.head, this.#host.limits);
+      const page = await this.#host.broker.read(this.channel, this.head, this.#host.pageLimits);
       if (this.#stopped) return;
       if (!this.#take(page)) this.#restart(page);
-      this.#closed = page.range.closed && page.range.head === this.#tail.to;
+      this.#closed = page.range.closed && page.range.head === this.#cohort.head;
       if (this.#closed) this.#markDirty();
       if (page.to >= page.range.head) return;
     }
@@ -420,23 +295,8 @@ export class Hub implements LogObserver {
   /** The log is another one, or has lost what lay between: every reader reads on by itself, and is told the gap. */
   #restart(page: LogPage): void {
     this.flush();
-    const stranded = [...this.#live];
-    this.#live.clear();
-    for (const reader of stranded) {
-      reader.moveTo(this.#epoch, this.#front);
-      reader.state = "waiting";
-      this.#waiting.add(reader);
-    }
-    this.#epoch = page.epoch;
-    this.#tail = this.#newTail(page.from);
-    this.#cuts.clear();
-    this.#tail.push(page.epoch, page.events, page.to);
-    this.#front = page.to;
-  }
-
-  #newTail(start: number): Tail {
-    const { tailEventsMax, tailBytesMax } = this.#host.settings;
-    return new Tail(start, { eventsMax: tailEventsMax, bytesMax: tailBytesMax });
+    for (const reader of this.#cohort.restart(page.epoch, page.from)) this.#wait(reader);
+    this.#take(page);
   }
 }
 

@@ -3,6 +3,7 @@ import {
   type Draft,
   HoldfastError,
   type Limits,
+  type Member,
   namespaceOf,
   type Position,
   payloadBytes,
@@ -10,6 +11,7 @@ import {
 } from "@holdfast/protocol";
 import type { AppendResult, Broker, LogPage, LogRange, LogState, ReadLimits } from "../broker/port.ts";
 import { Hub, type HubHost } from "./hub.ts";
+import type { Lobby } from "./lobby.ts";
 import { type Page, toPage } from "./page.ts";
 import { Reader, type Receiver } from "./reader.ts";
 import type { NamespaceSettings } from "./settings.ts";
@@ -35,26 +37,31 @@ export interface HubsStats {
   readonly tailBytes: number;
 }
 
+/** Who signals: the user id, and the instance of its client. */
+export interface Sender {
+  readonly from?: string;
+  readonly instance?: string;
+}
+
 /** How long a hub that nobody reads stays, in case they come back. */
 const lingerMs = 30_000;
 /** How long after the log could not be read it is tried again. */
 const troubleMs = 1000;
 
-interface Opening {
-  readonly hub: Hub;
-  readonly opened: Promise<Hub>;
-}
-
 /** One node's thinking: the hubs of the channels that are read here, and the way to the logs. */
 export class Hubs {
   readonly #options: HubsOptions;
-  readonly #hubs = new Map<string, Opening>();
+  readonly #hubs = new Map<string, Hub>();
+  readonly #opening = new Map<string, Promise<Hub>>();
   readonly #dirty = new Set<Hub>();
   readonly #troubled = new Set<Hub>();
   /** Hubs without readers, by when they began to be idle, oldest first. */
   readonly #idle = new Map<Hub, number>();
   readonly #pages = new Map<string, Promise<LogPage>>();
   readonly #readLimits: ReadLimits;
+  /** Lobbies with a member that is leaving. */
+  readonly #leaving = new Set<Lobby>();
+  #sweepAt = Number.POSITIVE_INFINITY;
   #troubleAt = Number.POSITIVE_INFINITY;
   #auditAt: number;
 
@@ -64,8 +71,6 @@ export class Hubs {
     this.#readLimits = { eventsMax: limits.pageEventsMax, bytesMax: limits.pageBytesMax };
     this.#auditAt = clock.now() + limits.heartbeatMs;
   }
-
-  // --- time -------------------------------------------------------------------------------------
 
   /** Delivers what was appended since the last flush: one batch for each channel and cohort. */
   flush(): void {
@@ -77,7 +82,7 @@ export class Hubs {
 
   /** When `tick` must be called next, in ms since 1970. */
   get deadline(): number {
-    return Math.min(this.#auditAt, this.#troubleAt);
+    return Math.min(this.#auditAt, this.#troubleAt, this.#sweepAt);
   }
 
   tick(now: number): void {
@@ -87,10 +92,20 @@ export class Hubs {
       this.#troubled.clear();
       for (const hub of troubled) hub.resync();
     }
+    if (now >= this.#sweepAt) this.#sweep(now);
     if (now >= this.#auditAt) {
       this.#auditAt = now + this.#options.limits.heartbeatMs;
       this.#dropIdle(now);
-      for (const { hub } of this.#hubs.values()) if (hub.readers > 0) void this.#audit(hub);
+      for (const hub of this.#hubs.values()) if (hub.readers > 0) void this.#audit(hub);
+    }
+  }
+
+  #sweep(now: number): void {
+    this.#sweepAt = Number.POSITIVE_INFINITY;
+    for (const lobby of this.#leaving) {
+      const next = lobby.sweep(now);
+      if (next === Number.POSITIVE_INFINITY) this.#leaving.delete(lobby);
+      else this.#sweepAt = Math.min(this.#sweepAt, next);
     }
   }
 
@@ -116,6 +131,7 @@ export class Hubs {
     this.#idle.delete(hub);
     this.#dirty.delete(hub);
     this.#troubled.delete(hub);
+    this.#leaving.delete(hub.lobby);
     this.#hubs.delete(hub.channel);
     hub.stop();
   }
@@ -125,42 +141,46 @@ export class Hubs {
     if (this.#troubleAt === Number.POSITIVE_INFINITY) this.#troubleAt = this.#options.clock.now() + troubleMs;
   }
 
-  // --- hubs and readers -------------------------------------------------------------------------
-
   /** The hub of a channel, following its log. Rejects as the broker does. */
-  open(channel: string): Promise<Hub> {
+  async open(channel: string): Promise<Hub> {
     const known = this.#hubs.get(channel);
     if (known !== undefined) {
-      if (this.#idle.delete(known.hub)) this.#idle.set(known.hub, this.#options.clock.now());
-      return known.opened;
+      if (this.#idle.delete(known)) this.#idle.set(known, this.#options.clock.now());
+      return known;
     }
-    const hub = new Hub(channel, this.#host(channel));
-    const opened = hub.open().then(
-      () => {
-        if (hub.readers === 0) this.#idle.set(hub, this.#options.clock.now());
-        return hub;
-      },
-      (error: unknown) => {
-        this.#drop(hub);
-        throw error;
-      },
-    );
-    this.#hubs.set(channel, { hub, opened });
-    return opened;
+    let opening = this.#opening.get(channel);
+    if (opening === undefined) {
+      opening = this.#follow(channel).finally(() => this.#opening.delete(channel));
+      this.#opening.set(channel, opening);
+    }
+    return await opening;
+  }
+
+  async #follow(channel: string): Promise<Hub> {
+    const hub = await Hub.open(channel, this.#host(channel));
+    this.#hubs.set(channel, hub);
+    this.#idle.set(hub, this.#options.clock.now());
+    return hub;
   }
 
   #host(channel: string): HubHost {
-    const { broker, settings } = this.#options;
+    const { broker, settings, limits, clock } = this.#options;
     return {
       broker,
       settings: settings(namespaceOf(channel)),
-      limits: this.#readLimits,
+      limits,
+      pageLimits: this.#readLimits,
+      now: () => clock.now(),
+      sweepAt: (lobby, at) => {
+        this.#leaving.add(lobby);
+        this.#sweepAt = Math.min(this.#sweepAt, at);
+      },
       dirty: (hub) => {
         if (this.#dirty.size === 0) this.#options.schedule();
         this.#dirty.add(hub);
       },
       troubled: (hub) => this.#trouble(hub),
-      idle: (hub) => this.#idle.set(hub, this.#options.clock.now()),
+      idle: (hub) => this.#idle.set(hub, clock.now()),
     };
   }
 
@@ -183,8 +203,6 @@ export class Hubs {
     const { epoch, floor } = await broker.range(hub.channel);
     return { epoch, offset: floor };
   }
-
-  // --- one-shot reads ---------------------------------------------------------------------------
 
   /** Reads one page; readers that need the same page at the same time share one read. */
   async page(channel: string, start: Start, limits: ReadLimits): Promise<Page> {
@@ -229,8 +247,6 @@ export class Hubs {
     return () => hub.detach(reader);
   }
 
-  // --- writing ----------------------------------------------------------------------------------
-
   /**
    * Appends to the log, all or nothing. Rules ACK-1 to ACK-3.
    *
@@ -271,13 +287,22 @@ export class Hubs {
     return await broker.state(channel);
   }
 
-  // --- the node ---------------------------------------------------------------------------------
+  /** Passes a signal on to those who listen on this node. Rule SIG-1. */
+  async signal(channel: string, key: string, data: unknown, sender: Sender): Promise<void> {
+    const hub = await this.open(channel);
+    hub.lobby.signal(key, data, sender);
+  }
+
+  /** Who is here, by this node's knowledge. Rule PRS-1. */
+  members(channel: string): readonly Member[] {
+    return this.#hubs.get(channel)?.lobby.members ?? [];
+  }
 
   stats(): HubsStats {
     let readers = 0;
     let tailEvents = 0;
     let tailBytes = 0;
-    for (const { hub } of this.#hubs.values()) {
+    for (const hub of this.#hubs.values()) {
       readers += hub.readers;
       tailEvents += hub.tailEvents;
       tailBytes += hub.tailBytes;
@@ -286,6 +311,6 @@ export class Hubs {
   }
 
   stop(): void {
-    for (const { hub } of [...this.#hubs.values()]) this.#drop(hub);
+    for (const hub of [...this.#hubs.values()]) this.#drop(hub);
   }
 }

@@ -12,11 +12,15 @@ import {
   type Subscription,
   toHoldfastError,
 } from "@holdfast/protocol";
-import type { Batch, Framing } from "./batch.ts";
+import type { Batch, Framing, Notice } from "./batch.ts";
+import { Company, type CompanyHost } from "./company.ts";
+import type { Hub } from "./hub.ts";
 import type { Clock, Hubs } from "./hubs.ts";
 import type { Action, Gate, Principal } from "./principal.ts";
+import { publishAs } from "./publishing.ts";
 import { Reader, type Receiver } from "./reader.ts";
 import type { Farewell, Sink } from "./sink.ts";
+import { Vitals } from "./vitals.ts";
 
 export interface SessionOptions {
   readonly id: string;
@@ -38,13 +42,8 @@ interface Opening {
   readonly state: "opening";
 }
 
-/** How long before its principal expires a session says so. */
-const expiryNoticeMs = 30_000;
-/** Heartbeats without a sign of life after which a client counts as gone. */
-const silentBeatsMax = 2.5;
-
 /** One connected client: a principal, its readers, its sink. */
-export class Session implements Receiver {
+export class Session implements Receiver, CompanyHost {
   readonly id: string;
   readonly #options: SessionOptions;
   readonly #readings = new Map<string, Opening | Reader>();
@@ -52,24 +51,33 @@ export class Session implements Receiver {
   #behind = new Set<Reader>();
   #principal: Principal;
   #full = false;
-  #fullSince = 0;
   #closed = false;
   #told = false;
   #publishing = 0;
   /** Appends follow each other, so that the log has them in the order of the connection. Rule ACK-4. */
   #lastPublish: Promise<void> = Promise.resolve();
   #inputPaused = false;
-  #heardAt: number;
-  #beatAt: number;
-  #expiryNoticed = false;
+  readonly #vitals: Vitals;
+  #instance: string;
+  /** Made when first needed: most sessions listen to nobody. */
+  #company: Company | undefined;
 
   constructor(options: SessionOptions) {
     this.#options = options;
     this.id = options.id;
+    this.#instance = options.id;
     this.#principal = options.principal;
-    const now = options.clock.now();
-    this.#heardAt = now;
-    this.#beatAt = now + options.limits.heartbeatMs;
+    this.#vitals = new Vitals(options.limits, options.hears, options.clock.now());
+    this.#vitals.expire(options.principal.expiresAt);
+  }
+
+  get hubs(): Hubs {
+    return this.#options.hubs;
+  }
+
+  /** Names the client as a member, over all its connections. */
+  get instance(): string {
+    return this.#instance;
   }
 
   get principal(): Principal {
@@ -99,8 +107,6 @@ export class Session implements Receiver {
     return true;
   }
 
-  // --- saying -----------------------------------------------------------------------------------
-
   say(message: ControlMessage): void {
     if (this.#closed) return;
     const bytes = this.#options.framing.control(message);
@@ -121,7 +127,7 @@ export class Session implements Receiver {
   #write(bytes: Bytes): void {
     if (this.#options.sink.write(bytes) || this.#full) return;
     this.#full = true;
-    this.#fullSince = this.#options.clock.now();
+    this.#vitals.filled(this.#options.clock.now());
     this.#steerInput();
   }
 
@@ -137,22 +143,22 @@ export class Session implements Receiver {
   drained(): void {
     if (this.#closed || !this.#full) return;
     this.#full = false;
+    this.#vitals.drained(this.#options.clock.now());
     this.#steerInput();
     const behind = this.#behind;
-    if (behind.size === 0) return;
-    // Those that still find no room come after those that have not had a turn.
     this.#behind = new Set();
+    // Those that still find no room come after those that have not had a turn.
     for (const reader of behind) reader.hub.pump(reader);
+    this.#company?.drained();
   }
-
-  // --- reading ----------------------------------------------------------------------------------
 
   /**
    * Subscribes; what stands in the way is told in band. Rules SUB-1 to SUB-4.
    *
    * Resolves when the reader has started, or was refused.
    */
-  async subscribe({ channel, start }: Subscription): Promise<void> {
+  async subscribe(subscription: Subscription): Promise<void> {
+    const { channel, start } = subscription;
     const mine: Opening = { state: "opening" };
     try {
       this.#admit(channel);
@@ -170,6 +176,9 @@ export class Session implements Receiver {
       this.#readings.set(channel, reader);
       this.say({ type: "subscribed", channel, cursor: formatCursor(cursor), head: formatCursor(hub.head) });
       hubs.attach(reader);
+      const { signals, presence, join } = subscription;
+      if (signals || presence) this.company.attend(hub, { signals, presence });
+      if (join !== undefined) await this.company.presence(channel, join);
     } catch (error) {
       if (this.#readings.get(channel) !== mine) return;
       this.#readings.delete(channel);
@@ -194,9 +203,10 @@ export class Session implements Receiver {
   unsubscribe(channel: string, because?: HoldfastError): void {
     const reading = this.#readings.get(channel);
     if (reading === undefined) {
-      return this.refuse(new HoldfastError("not_subscribed", `${channel} is not subscribed here.`), {
+      this.refuse(new HoldfastError("not_subscribed", `${channel} is not subscribed here.`), {
         channel,
       });
+      return;
     }
     this.#release(channel, reading);
     const why = because === undefined ? {} : { code: because.code, reason: because.message };
@@ -205,6 +215,7 @@ export class Session implements Receiver {
 
   #release(channel: string, reading: Opening | Reader): void {
     this.#readings.delete(channel);
+    this.#company?.depart(channel);
     if (reading.state === "opening") return;
     this.#behind.delete(reading);
     reading.hub.detach(reading);
@@ -219,8 +230,9 @@ export class Session implements Receiver {
     this.#tell({ type: "gap", channel: hub.channel, from: formatCursor(from), to: formatCursor(to), reason });
   }
 
-  end({ hub, cursor }: Reader): void {
-    this.#readings.delete(hub.channel);
+  end(reader: Reader): void {
+    const { hub, cursor } = reader;
+    this.#release(hub.channel, reader);
     this.#tell({ type: "end", channel: hub.channel, cursor: formatCursor(cursor) });
   }
 
@@ -228,15 +240,14 @@ export class Session implements Receiver {
     this.#behind.add(reader);
   }
 
-  // --- writing ----------------------------------------------------------------------------------
-
   /** Publishes after what was published before; answered in band by `published` or `error`. Rules ACK-1, ACK-4, PUB-3. */
   publish(ref: number, channel: string, drafts: readonly Draft[], ifMatch?: Cursor): void {
     this.#publishing++;
     this.#steerInput();
     this.#lastPublish = this.#lastPublish.then(async () => {
       try {
-        const results = await this.append(channel, drafts, ifMatch);
+        await this.demand("publish", channel);
+        const results = await publishAs(this.#principal, this.#options.hubs, channel, drafts, ifMatch);
         this.say({ type: "published", ref, results });
       } catch (error) {
         this.refuse(error, { ref });
@@ -246,15 +257,22 @@ export class Session implements Receiver {
     });
   }
 
-  async append(channel: string, drafts: readonly Draft[], ifMatch?: Cursor) {
-    await this.demand("publish", channel);
-    const { user } = this.#principal;
-    const signed = user === undefined ? drafts : drafts.map((draft) => ({ ...draft, from: user }));
-    const { results } = await this.#options.hubs.publish(channel, signed, ifMatch);
-    return results.map(({ cursor, at, duplicate }) => ({ cursor: formatCursor(cursor), at, duplicate }));
+  /** This session's part in the lobbies of its channels. */
+  get company(): Company {
+    this.#company ??= new Company(this);
+    return this.#company;
   }
 
-  // --- permission -------------------------------------------------------------------------------
+  notice(notice: Notice): void {
+    this.#told = true;
+    const bytes = notice.bytes(this.#options.framing);
+    if (bytes !== undefined && !this.#closed) this.#write(bytes);
+  }
+
+  reads(channel: string): Hub | undefined {
+    const reading = this.#readings.get(channel);
+    return reading === undefined || reading.state === "opening" ? undefined : reading.hub;
+  }
 
   /** Throws `forbidden` when the principal may not do this. Rule AUTH-1. */
   async demand(action: Action, channel: string): Promise<void> {
@@ -262,10 +280,11 @@ export class Session implements Receiver {
     throw new HoldfastError("forbidden", `You may not ${action} ${channel}.`);
   }
 
-  /** Goes on as this principal. */
-  adopt(principal: Principal): void {
+  /** Goes on as this principal, and as this member where it joins. */
+  adopt(principal: Principal, instance = this.#instance): void {
     this.#principal = principal;
-    this.#expiryNoticed = false;
+    this.#instance = instance;
+    this.#vitals.expire(principal.expiresAt);
   }
 
   /** Ends the readers that the principal may not have, or not any more. */
@@ -279,62 +298,23 @@ export class Session implements Receiver {
     }
   }
 
-  // --- time -------------------------------------------------------------------------------------
-
   /** Something came from the client. */
   heard(): void {
-    this.#heardAt = this.#options.clock.now();
+    this.#vitals.heard(this.#options.clock.now());
   }
 
   /** When `tick` must be called next, in ms since 1970. */
   get deadline(): number {
-    if (this.#closed) return Number.POSITIVE_INFINITY;
-    return Math.min(
-      this.#beatAt,
-      this.#silentAt,
-      this.#stalledAt,
-      this.#expiryNoticed ? this.#expiresAt : this.#noticeAt,
-    );
-  }
-
-  get #silentAt(): number {
-    const { hears, limits } = this.#options;
-    return hears ? this.#heardAt + silentBeatsMax * limits.heartbeatMs : Number.POSITIVE_INFINITY;
-  }
-
-  get #stalledAt(): number {
-    const { stalledMsMax } = this.#options.limits;
-    return this.#full && stalledMsMax > 0 ? this.#fullSince + stalledMsMax : Number.POSITIVE_INFINITY;
-  }
-
-  get #expiresAt(): number {
-    return this.#principal.expiresAt ?? Number.POSITIVE_INFINITY;
-  }
-
-  get #noticeAt(): number {
-    return this.#expiresAt - expiryNoticeMs;
+    return this.#closed ? Number.POSITIVE_INFINITY : this.#vitals.deadline;
   }
 
   tick(now: number): void {
-    if (this.#closed) return;
-    if (now >= this.#expiresAt)
-      return this.#give(new HoldfastError("unauthenticated", "The token has expired."));
-    if (now >= this.#stalledAt) {
-      return this.#give(
-        new HoldfastError("timed_out", "Nothing was taken from this connection for too long."),
-      );
-    }
-    // While input is paused the client cannot be heard: that is not its silence.
-    if (this.#inputPaused) this.#heardAt = Math.max(this.#heardAt, now - this.#options.limits.heartbeatMs);
-    if (now >= this.#silentAt)
-      return this.#give(new HoldfastError("timed_out", "Nothing was heard for too long."));
-    if (now >= this.#noticeAt && !this.#expiryNoticed) {
-      this.#expiryNoticed = true;
-      this.say({ type: "expiring", inMs: Math.max(0, this.#expiresAt - now) });
-    }
-    if (now >= this.#beatAt) {
-      this.#beatAt = now + this.#options.limits.heartbeatMs;
-      if (!this.#full) this.say({ type: "heartbeat", heads: this.#heads() });
+    while (!this.#closed) {
+      const due = this.#vitals.due(now);
+      if (due.is === "nothing") return;
+      if (due.is === "over") this.close({ kind: "refused", error: due.error });
+      else if (due.is === "expiring") this.say({ type: "expiring", inMs: due.inMs });
+      else if (!this.#full) this.say({ type: "heartbeat", heads: this.#heads() });
     }
   }
 
@@ -345,13 +325,6 @@ export class Session implements Receiver {
       if (reading.state === "live") heads[channel] = formatCursor(reading.cursor);
     }
     return heads;
-  }
-
-  // --- leaving ----------------------------------------------------------------------------------
-
-  /** Closes for an error, naming it. */
-  #give(error: HoldfastError): void {
-    this.close({ kind: "refused", error });
   }
 
   reconnect(delayMs: number, reason: ReconnectReason): void {

@@ -1,0 +1,92 @@
+import { HoldfastError, type Limits } from "@holdfast/protocol";
+
+/** How long before its principal expires a session says so. */
+const expiryNoticeMs = 30_000;
+/** Heartbeats without a sign of life after which a client counts as gone. Rules WSP-3, BEAT-4. */
+const silentBeatsMax = 2.5;
+
+/** What is due on a session: to say that time has come for something, or to let it go. */
+export type Due =
+  | { readonly is: "nothing" }
+  | { readonly is: "beat" }
+  | { readonly is: "expiring"; readonly inMs: number }
+  | { readonly is: "over"; readonly error: HoldfastError };
+
+const nothing: Due = { is: "nothing" };
+const beat: Due = { is: "beat" };
+const never = Number.POSITIVE_INFINITY;
+
+/** The signs of life of one connection, and what they are due for. Times are ms since 1970. */
+export class Vitals {
+  readonly #limits: Limits;
+  readonly #hears: boolean;
+  #heardAt: number;
+  #beatAt: number;
+  #fullSince = never;
+  #expiresAt = never;
+  #noticed = false;
+
+  /** `hears`: the client can be heard on this connection, so that its silence means that it is gone. */
+  constructor(limits: Limits, hears: boolean, now: number) {
+    this.#limits = limits;
+    this.#hears = hears;
+    this.#heardAt = now;
+    this.#beatAt = now + limits.heartbeatMs;
+  }
+
+  heard(now: number): void {
+    this.#heardAt = now;
+  }
+
+  /** The sink is full from now on. */
+  filled(now: number): void {
+    this.#fullSince = now;
+  }
+
+  drained(now: number): void {
+    this.#fullSince = never;
+    // While it was full nothing was read from the client either.
+    this.#heardAt = now;
+  }
+
+  expire(at: number | undefined): void {
+    this.#expiresAt = at ?? never;
+    this.#noticed = false;
+  }
+
+  get deadline(): number {
+    const expiry = this.#noticed ? this.#expiresAt : this.#expiresAt - expiryNoticeMs;
+    return Math.min(this.#beatAt, this.#silentAt, this.#stalledAt, expiry);
+  }
+
+  get #silentAt(): number {
+    if (!this.#hears || this.#fullSince !== never) return never;
+    return this.#heardAt + silentBeatsMax * this.#limits.heartbeatMs;
+  }
+
+  get #stalledAt(): number {
+    const { stalledMsMax } = this.#limits;
+    return stalledMsMax === 0 ? never : this.#fullSince + stalledMsMax;
+  }
+
+  /** What is due now; asked until nothing is. */
+  due(now: number): Due {
+    if (now >= this.#expiresAt) return over("unauthenticated", "The token has expired.");
+    if (now >= this.#stalledAt)
+      return over("timed_out", "Nothing was taken from this connection for too long.");
+    if (now >= this.#silentAt) return over("timed_out", "Nothing was heard for too long.");
+    if (!this.#noticed && now >= this.#expiresAt - expiryNoticeMs) {
+      this.#noticed = true;
+      return { is: "expiring", inMs: this.#expiresAt - now };
+    }
+    if (now >= this.#beatAt) {
+      this.#beatAt = now + this.#limits.heartbeatMs;
+      return beat;
+    }
+    return nothing;
+  }
+}
+
+function over(code: "unauthenticated" | "timed_out", detail: string): Due {
+  return { is: "over", error: new HoldfastError(code, detail) };
+}
