@@ -1,4 +1,4 @@
-import type { Draft } from "@holdfast/protocol";
+import type { Draft, LogEvent } from "@holdfast/protocol";
 import { payloadBytes } from "@holdfast/protocol";
 
 /** What all logs of a broker hold together; each log keeps it up to date. */
@@ -13,13 +13,28 @@ export interface Holdings {
 
 // Measured on Node 26: what an event, its slot and its place in the state, or an id, take beside their text.
 // Without them a flood of tiny events would outgrow any limit on payloads.
-const eventOverheadBytes = 256;
+const eventOverheadBytes = 320;
 const idOverheadBytes = 192;
 
+/** A draft with the size of its payload, which is counted once: that is a walk over the text. */
+export interface Weighed {
+  readonly draft: Draft;
+  readonly payloadBytes: number;
+}
+
+/** An event with the size of its payload. */
+export interface Held {
+  readonly event: LogEvent;
+  readonly payloadBytes: number;
+}
+
+export function weigh(draft: Draft): Weighed {
+  return { draft, payloadBytes: payloadBytes(draft.payload) };
+}
+
 /** The memory an event takes, roughly. */
-export function eventBytes(event: Draft): number {
-  const labels = (event.type?.length ?? 0) + (event.key?.length ?? 0) + (event.id?.length ?? 0);
-  return eventOverheadBytes + labels + payloadBytes(event.payload);
+export function eventBytes({ type, key, id }: Draft, payloadBytes: number): number {
+  return eventOverheadBytes + (type?.length ?? 0) + (key?.length ?? 0) + (id?.length ?? 0) + payloadBytes;
 }
 
 /** The memory an id takes that is remembered as `name`. */

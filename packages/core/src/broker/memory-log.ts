@@ -1,6 +1,5 @@
 import type { Cursor, Draft, GapReason, LogEvent, Payload, Position } from "@holdfast/protocol";
-import { payloadBytes } from "@holdfast/protocol";
-import { eventBytes, type Holdings } from "./holdings.ts";
+import { eventBytes, type Held, type Holdings, type Weighed } from "./holdings.ts";
 import { KeyedState } from "./keyed-state.ts";
 import { KnownIds } from "./known-ids.ts";
 import type { Appended, LogBatch, LogPage, LogRange, LogState, ReadLimits, Retention } from "./port.ts";
@@ -11,7 +10,7 @@ export class MemoryLog {
   readonly epoch: string;
   readonly #retention: Retention;
   readonly #holdings: Holdings;
-  readonly #events = new Ring<LogEvent>();
+  readonly #events = new Ring<Held>();
   /** Payload bytes within retention. */
   #bytes = 0;
   #floor: number;
@@ -76,25 +75,25 @@ export class MemoryLog {
   expire(now: number): void {
     const { ageMsMax, idAgeMsMax } = this.#retention;
     for (let oldest = this.#events.at(0); oldest !== undefined; oldest = this.#events.at(0)) {
-      if (now - oldest.at < ageMsMax) break;
+      if (now - oldest.event.at < ageMsMax) break;
       this.#trim();
     }
     this.#ids.expire(now, idAgeMsMax);
   }
 
   /** Appends each draft whose id is not known; `batch` is what was appended. */
-  append(drafts: readonly Draft[], now: number): { results: readonly Appended[]; batch: LogBatch } {
+  append(drafts: readonly Weighed[], now: number): { results: readonly Appended[]; batch: LogBatch } {
     const from = this.#head;
     const events: LogEvent[] = [];
     const results: Appended[] = [];
-    for (const draft of drafts) {
+    for (const { draft, payloadBytes } of drafts) {
       const known = this.#ids.find(draft);
       if (known !== undefined) {
         results.push(this.#appended(known.offset, known.at, true));
         continue;
       }
       const event = { ...draft, payload: owned(draft.payload), offset: this.#head + 1, at: now };
-      this.#take(event);
+      this.#take({ event, payloadBytes });
       events.push(event);
       results.push(this.#appended(event.offset, now, false));
     }
@@ -112,11 +111,11 @@ export class MemoryLog {
     const events: LogEvent[] = [];
     let bytes = 0;
     for (let index = from - this.#floor; events.length < limits.eventsMax; index++) {
-      const event = this.#events.at(index);
-      if (event === undefined) break;
-      bytes += payloadBytes(event.payload);
+      const held = this.#events.at(index);
+      if (held === undefined) break;
+      bytes += held.payloadBytes;
       if (bytes > limits.bytesMax && events.length > 0) break;
-      events.push(event);
+      events.push(held.event);
     }
     const page = { epoch: this.epoch, from, to: from + events.length, events, range: this.range() };
     return gap === undefined ? page : { ...page, gap };
@@ -147,26 +146,27 @@ export class MemoryLog {
   /** Gives the oldest event up, from the log and from the state alike, to make room for other channels. */
   forgetOldest(): void {
     const outlived = this.#state.oldest;
-    if (outlived !== undefined && outlived.offset <= this.#floor) {
+    if (outlived !== undefined && outlived.event.offset <= this.#floor) {
       this.#dropState();
       return;
     }
-    const event = this.#events.at(0);
-    if (event === undefined) return;
+    const oldest = this.#events.at(0);
+    if (oldest === undefined) return;
     this.#trim();
-    this.#limitedAt = event.offset;
-    if (this.#state.holds(event)) this.#dropState();
+    this.#limitedAt = oldest.event.offset;
+    if (this.#state.holds(oldest)) this.#dropState();
   }
 
-  #take(event: LogEvent): void {
+  #take(held: Held): void {
+    const { event } = held;
     this.#head = event.offset;
-    this.#events.push(event);
-    this.#bytes += payloadBytes(event.payload);
+    this.#events.push(held);
+    this.#bytes += held.payloadBytes;
     this.#holdings.events++;
-    this.#holdings.bytes += eventBytes(event);
+    this.#holdings.bytes += eventBytes(event, held.payloadBytes);
     this.#ids.add(event, event.offset, event.at);
-    const replaced = this.#state.put(event);
-    if (replaced !== undefined && replaced.offset <= this.#floor) this.#release(replaced);
+    const replaced = this.#state.put(held);
+    if (replaced !== undefined && replaced.event.offset <= this.#floor) this.#release(replaced);
   }
 
   #retain(): void {
@@ -178,23 +178,23 @@ export class MemoryLog {
 
   /** Removes the oldest event from the log; the state may go on holding it. */
   #trim(): void {
-    const event = this.#events.shift();
-    if (event === undefined) return;
-    this.#floor = event.offset;
-    this.#bytes -= payloadBytes(event.payload);
+    const held = this.#events.shift();
+    if (held === undefined) return;
+    this.#floor = held.event.offset;
+    this.#bytes -= held.payloadBytes;
     this.#holdings.events--;
-    if (!this.#state.holds(event)) this.#release(event);
+    if (!this.#state.holds(held)) this.#release(held);
   }
 
   #dropState(): void {
-    const event = this.#state.dropOldest();
-    if (event === undefined) return;
-    this.#truncatedAt = event.offset;
-    if (event.offset <= this.#floor) this.#release(event);
+    const held = this.#state.dropOldest();
+    if (held === undefined) return;
+    this.#truncatedAt = held.event.offset;
+    if (held.event.offset <= this.#floor) this.#release(held);
   }
 
-  #release(event: LogEvent): void {
-    this.#holdings.bytes -= eventBytes(event);
+  #release({ event, payloadBytes }: Held): void {
+    this.#holdings.bytes -= eventBytes(event, payloadBytes);
   }
 }
 

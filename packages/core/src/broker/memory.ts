@@ -1,7 +1,7 @@
 import type { Cursor, Draft, Position } from "@holdfast/protocol";
 import { formatCursor, HoldfastError } from "@holdfast/protocol";
 import { Followers } from "./followers.ts";
-import { eventBytes, type Holdings } from "./holdings.ts";
+import { eventBytes, type Holdings, weigh } from "./holdings.ts";
 import { idBytesOf } from "./known-ids.ts";
 import { MemoryLog } from "./memory-log.ts";
 import type { AppendResult, Broker, Capabilities, Following, LogObserver, LogPage } from "./port.ts";
@@ -113,12 +113,13 @@ export class MemoryBroker implements Broker {
   async append(name: string, drafts: readonly Draft[], ifMatch?: Cursor): Promise<AppendResult> {
     const now = this.#clock.now();
     const channel = this.#open(name, now);
+    const weighed = drafts.map(weigh);
     let needed = 0;
-    for (const draft of drafts) {
-      if (!channel.log.knows(draft)) needed += eventBytes(draft) + idBytesOf(draft);
+    for (const { draft, payloadBytes } of weighed) {
+      if (!channel.log.knows(draft)) needed += eventBytes(draft, payloadBytes) + idBytesOf(draft);
     }
     if (needed > 0) this.#admit(channel, needed, now, ifMatch);
-    const { results, batch } = channel.log.append(drafts, now);
+    const { results, batch } = channel.log.append(weighed, now);
     if (batch.events.length > 0) {
       this.#appends.touch(channel.appends);
       this.#reclaim();
