@@ -92,7 +92,7 @@ describe("a cursor", () => {
 });
 
 describe("a position", () => {
-  test("[CUR-3] is a cursor, oldest or latest, and formats back to its text", () => {
+  test("[READ-2] is a cursor, oldest or latest, and formats back to its text", () => {
     for (const text of ["oldest", "latest", "k3v9x2a-17"]) {
       assert.equal(formatPosition(parsePosition(text)), text);
     }

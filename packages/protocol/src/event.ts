@@ -1,13 +1,9 @@
-import { decodeBase64, decodeUtf8, encodeBase64 } from "./bytes.ts";
+import { decodeBase64 } from "./bytes.ts";
 import { quoted } from "./channel.ts";
 import { type Cursor, parseCursor } from "./cursor.ts";
 import { HoldfastError } from "./errors.ts";
-
-/** What an event carries. JSON stays the text it was published as: it is passed through, not re-serialised. */
-export type Payload =
-  | { readonly encoding: "json"; readonly text: string }
-  | { readonly encoding: "text"; readonly text: string }
-  | { readonly encoding: "base64"; readonly bytes: Uint8Array };
+import { findMember, isRecord, parseJson, valueStart } from "./json.ts";
+import { formatPayload, type Payload, parsePayload } from "./payload.ts";
 
 /** An event as a publisher hands it in. */
 export interface Draft {
@@ -43,8 +39,10 @@ export interface WireEvent {
 export interface ReceivedEvent {
   readonly cursor: Cursor;
   readonly at: number;
-  /** A JSON value, a string (text) or a Uint8Array (bytes). */
+  /** A JSON value, a string (text) or a Uint8Array (base64). */
   readonly data: unknown;
+  /** Absent for JSON. */
+  readonly encoding?: "text" | "base64";
   readonly type?: string;
   readonly key?: string;
   readonly id?: string;
@@ -77,48 +75,12 @@ export function checkLabels(labels: { type?: unknown; key?: unknown; id?: unknow
   }
 }
 
-const lineBreaks = /[\r\n]+/g;
-
-/** Takes JSON text as a payload after checking it; throws `bad_json`. Rule EVT-1. */
-export function jsonPayload(text: string): Payload {
-  parseJson(text);
-  // JSON has line breaks only between tokens; as spaces they cannot end an SSE or NDJSON line.
-  return { encoding: "json", text: text.replace(lineBreaks, " ") };
-}
-
-/** Takes a value as a payload: bytes as bytes, anything else as JSON; throws `bad_event` for what JSON cannot say. */
-export function toPayload(data: unknown): Payload {
-  if (data instanceof Uint8Array) return { encoding: "base64", bytes: data };
-  const text = JSON.stringify(data) as string | undefined;
-  if (text === undefined) throw new HoldfastError("bad_event", "The data is not a JSON value.");
-  return { encoding: "json", text };
-}
-
-export function payloadBytes(payload: Payload): number {
-  // UTF-16 length stands in for text: exact for ASCII, and a bound need not be exact.
-  return payload.encoding === "base64" ? payload.bytes.length : payload.text.length;
-}
-
-export function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new HoldfastError("bad_json", `This is not JSON: ${quoted(text)}.`, { cause });
-  }
-}
-
-/** The JSON of an event, with the payload's own text inside. */
+/** The JSON of an event, with the payload's own text inside. Its labels are taken as checked: EVT-2 leaves no quotes in a `type`. */
 export function formatEvent(epoch: string, event: LogEvent): string {
-  return `{"cursor":"${epoch}-${event.offset}","at":${event.at},"data":${formatData(event.payload)}${formatLabels(event)}}`;
+  return `{"cursor":"${epoch}-${event.offset}","at":${event.at},${formatPayload(event.payload)}${formatLabels(event)}}`;
 }
 
-function formatData(payload: Payload): string {
-  if (payload.encoding === "json") return payload.text;
-  if (payload.encoding === "text") return `${JSON.stringify(payload.text)},"encoding":"text"`;
-  return `"${encodeBase64(payload.bytes)}","encoding":"base64"`;
-}
-
-function formatLabels(event: Draft): string {
+function formatLabels(event: Omit<Draft, "payload">): string {
   let text = "";
   if (event.type !== undefined) text += `,"type":"${event.type}"`;
   if (event.key !== undefined) text += `,"key":${JSON.stringify(event.key)}`;
@@ -127,49 +89,53 @@ function formatLabels(event: Draft): string {
   return text;
 }
 
-/** The JSON of an event to publish. */
-export function formatDraft(draft: Draft): string {
-  return `{"data":${formatData(draft.payload)}${formatLabels(draft)}}`;
+/** The JSON of an event to publish, without `from`, which is the server's to say; throws `bad_event` for illegal labels. */
+export function formatDraft({ payload, from: _, ...labels }: Draft): string {
+  checkLabels(labels);
+  return `{${formatPayload(payload)}${formatLabels(labels)}}`;
 }
 
-/** Reads an event to publish from parsed JSON; throws `bad_event`. */
-export function parseDraft(json: unknown): Draft {
+/**
+ * Reads an event to publish from parsed JSON; throws `bad_event`, `bad_utf8`. Rules EVT-1, EVT-2, EVT-3.
+ *
+ * With the text of its `data` that is carried as it was written; without, a number such as 1.0 becomes 1.
+ */
+export function parseDraft(json: unknown, dataText?: string): Draft {
   if (!isRecord(json) || json["data"] === undefined) {
     throw new HoldfastError("bad_event", `An event to publish looks like {"data":…}, not ${quoted(json)}.`);
   }
   const { type, key, id } = json as { type?: string; key?: string; id?: string };
   checkLabels({ type, key, id });
   return {
-    payload: parsePayload(json["data"], json["encoding"]),
+    payload: parsePayload(json["data"], json["encoding"], dataText),
     ...(type === undefined ? {} : { type }),
     ...(key === undefined ? {} : { key }),
     ...(id === undefined ? {} : { id }),
   };
 }
 
-function parsePayload(data: unknown, encoding: unknown): Payload {
-  if (encoding === undefined) return toPayload(data);
-  if (typeof data === "string") {
-    if (encoding === "text") return { encoding, text: data };
-    if (encoding === "base64") return { encoding, bytes: decodeBase64(data) };
-  }
-  throw new HoldfastError(
-    "bad_event",
-    'An event\'s encoding is absent for JSON, or "text" or "base64" with a string as data.',
-  );
+/** Reads an event to publish from its JSON, a line of NDJSON for example; throws `bad_json`, `bad_event`, `bad_utf8`. */
+export function parseDraftText(text: string): Draft {
+  const json = parseJson(text);
+  return parseDraft(json, isRecord(json) ? findMember(text, valueStart(text), "data").text : undefined);
 }
 
-/** Reads an event from a server's JSON; throws `bad_message`. */
+/** Reads an event from a server's JSON; throws `bad_message`, `bad_cursor`, `bad_event`. */
 export function parseEvent(json: unknown): ReceivedEvent {
-  if (!isRecord(json) || typeof json["at"] !== "number") {
+  if (!isRecord(json) || !Number.isFinite(json["at"]) || json["data"] === undefined) {
     throw new HoldfastError("bad_message", `This is not an event: ${quoted(json)}.`);
   }
-  const { type, key, id, from } = json as { type?: string; key?: string; id?: string; from?: string };
-  const encoded = json["encoding"] === "base64" && typeof json["data"] === "string";
+  const { encoding, from, type, key, id } = json as Partial<WireEvent>;
+  for (const label of [from, type, key, id]) {
+    if (label !== undefined && typeof label !== "string") {
+      throw new HoldfastError("bad_message", `A label of an event is a string, not ${quoted(label)}.`);
+    }
+  }
   return {
     cursor: parseCursor(json["cursor"]),
-    at: json["at"],
-    data: encoded ? decodeBase64(json["data"] as string) : json["data"],
+    at: json["at"] as number,
+    data: parseData(json["data"], encoding),
+    ...(encoding === undefined ? {} : { encoding }),
     ...(type === undefined ? {} : { type }),
     ...(key === undefined ? {} : { key }),
     ...(id === undefined ? {} : { id }),
@@ -177,19 +143,11 @@ export function parseEvent(json: unknown): ReceivedEvent {
   };
 }
 
-/** The value that a payload stands for, as an application sees it. */
-export function payloadValue(payload: Payload): unknown {
-  if (payload.encoding === "json") return parseJson(payload.text);
-  return payload.encoding === "text" ? payload.text : payload.bytes;
-}
-
-/** Bytes of a request or message as a payload of the kind that its media type names; throws `bad_utf8`, `bad_json`. */
-export function decodePayload(encoding: Payload["encoding"], bytes: Uint8Array): Payload {
-  if (encoding === "base64") return { encoding, bytes };
-  const text = decodeUtf8(bytes);
-  return encoding === "text" ? { encoding, text } : jsonPayload(text);
-}
-
-export function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+function parseData(data: unknown, encoding: unknown): unknown {
+  if (encoding === undefined) return data;
+  if (typeof data === "string") {
+    if (encoding === "text") return data;
+    if (encoding === "base64") return decodeBase64(data);
+  }
+  throw new HoldfastError("bad_message", `This client cannot read events of encoding ${quoted(encoding)}.`);
 }

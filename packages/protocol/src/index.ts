@@ -1,9 +1,20 @@
 export * from "./bytes.ts";
 export * from "./channel.ts";
+export * from "./client-messages.ts";
 export * from "./cursor.ts";
 export * from "./errors.ts";
 export * from "./event.ts";
+export { isRecord, parseJson } from "./json.ts";
 export * from "./limits.ts";
-export * from "./messages.ts";
+export {
+  decodePayload,
+  jsonPayload,
+  type Payload,
+  payloadBytes,
+  payloadValue,
+  textPayload,
+  toPayload,
+} from "./payload.ts";
+export * from "./server-messages.ts";
 export * from "./sse.ts";
 export * from "./websocket.ts";

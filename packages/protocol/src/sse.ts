@@ -1,6 +1,6 @@
 import { encodeBase64 } from "./bytes.ts";
 import { HoldfastError } from "./errors.ts";
-import type { Payload } from "./event.ts";
+import type { Payload } from "./payload.ts";
 
 const lineEnds = /\r\n|\r|\n/;
 

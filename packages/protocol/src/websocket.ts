@@ -1,5 +1,7 @@
 import type { Bytes } from "./bytes.ts";
 
+export const subprotocols = { json: "holdfast.v1.json" } as const;
+
 const opcodes = { text: 0x81, binary: 0x82 } as const;
 
 /** A whole, unfragmented and unmasked frame, as servers send them. RFC 6455 §5.2. */

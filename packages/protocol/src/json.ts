@@ -1,0 +1,101 @@
+import { quoted } from "./channel.ts";
+import { HoldfastError } from "./errors.ts";
+
+/** Parses JSON; throws `bad_json`. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new HoldfastError("bad_json", `This is not JSON: ${quoted(text)}.`, { cause });
+  }
+}
+
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+// What follows finds values in JSON text that JSON.parse has accepted, so that they can be carried as they were
+// written: parsed and serialised again, 12345678901234567890 would be 12345678901234567000.
+// None of it recurses into values: text of one megabyte can nest half a million deep.
+
+/** Is told where a value begins, and answers where it ends. */
+export type ValueVisitor = (start: number) => number;
+
+const space = /[ \t\r\n]*/y;
+const scalar = /[^,\]} \t\r\n]*/y;
+
+function skip(pattern: RegExp, text: string, at: number): number {
+  pattern.lastIndex = at;
+  pattern.test(text);
+  return pattern.lastIndex;
+}
+
+/** Where the first value of `text` begins. */
+export function valueStart(text: string): number {
+  return skip(space, text, 0);
+}
+
+/** Where the value that begins at `start` ends. */
+export function valueEnd(text: string, start: number): number {
+  const opening = text[start];
+  if (opening === '"') return stringEnd(text, start);
+  if (opening !== "{" && opening !== "[") return skip(scalar, text, start);
+  let depth = 0;
+  for (let at = start; ; at++) {
+    const char = text[at];
+    if (char === '"') at = stringEnd(text, at) - 1;
+    else if (char === "{" || char === "[") depth++;
+    else if ((char === "}" || char === "]") && --depth === 0) return at + 1;
+  }
+}
+
+function stringEnd(text: string, start: number): number {
+  for (let at = start + 1; ; at++) {
+    at = text.indexOf('"', at);
+    let backslashes = 0;
+    while (text[at - 1 - backslashes] === "\\") backslashes++;
+    if (backslashes % 2 === 0) return at + 1;
+  }
+}
+
+/** Visits each member of the object that begins at `start`, repeated names included; answers where the object ends. */
+export function visitMembers(
+  text: string,
+  start: number,
+  visit: (name: string, start: number) => number,
+): number {
+  let at = skip(space, text, start + 1);
+  while (text[at] !== "}") {
+    const nameEnd = stringEnd(text, at);
+    const name = JSON.parse(text.slice(at, nameEnd)) as string;
+    const colon = skip(space, text, nameEnd);
+    at = skip(space, text, visit(name, skip(space, text, colon + 1)));
+    if (text[at] === ",") at = skip(space, text, at + 1);
+  }
+  return at + 1;
+}
+
+/** Visits each element of the array that begins at `start`; answers where the array ends. */
+export function visitElements(text: string, start: number, visit: ValueVisitor): number {
+  let at = skip(space, text, start + 1);
+  while (text[at] !== "]") {
+    at = skip(space, text, visit(at));
+    if (text[at] === ",") at = skip(space, text, at + 1);
+  }
+  return at + 1;
+}
+
+/** The text of the member `name` of the object that begins at `start`, the last if it is repeated, and where the object ends. */
+export function findMember(
+  text: string,
+  start: number,
+  name: string,
+): { text: string | undefined; end: number } {
+  let found: string | undefined;
+  const end = visitMembers(text, start, (member, at) => {
+    const memberEnd = valueEnd(text, at);
+    if (member === name) found = text.slice(at, memberEnd);
+    return memberEnd;
+  });
+  return { text: found, end };
+}
