@@ -70,7 +70,7 @@ const messages = fc.oneof(
   record({ ...type("ping") }, {}),
 ) as fc.Arbitrary<ClientMessage>;
 
-test("[SES-4] every message decodes to what was encoded", () => {
+test("every message decodes to what was encoded", () => {
   fc.assert(
     fc.property(messages, (message) =>
       assert.deepEqual(decodeClientMessage(formatClientMessage(message)), message),
@@ -79,7 +79,7 @@ test("[SES-4] every message decodes to what was encoded", () => {
   );
 });
 
-test("[SES-4] arbitrary text and JSON are refused with the code that fits, and with nothing else", () => {
+test("arbitrary text and JSON are refused with the code that fits, and with nothing else", () => {
   const word = fc.constantFrom(
     "hello",
     "subscribe",
@@ -170,7 +170,7 @@ describe("refused", () => {
     ['{"type":"auth","token":["t"]}', "bad_message"],
   ];
   for (const [text, code] of refused) {
-    test(`[SES-4] ${text || "nothing"} with ${code}`, () => {
+    test(`${text || "nothing"} with ${code}`, () => {
       assert.throws(() => decodeClientMessage(text), refusal(code));
     });
   }
@@ -189,7 +189,7 @@ describe("refused", () => {
     ['"channel":"a","events":[{"data":1}],"ifMatch":null', "bad_cursor"],
   ];
   for (const [fields, code] of refusedPublishes) {
-    test(`[SES-7] a publish of ${fields} with ${code}, naming its ref`, () => {
+    test(`a publish of ${fields} with ${code}, naming its ref`, () => {
       assert.throws(
         () => decodeClientMessage(`{"type":"publish","ref":-3,${fields}}`),
         (error) => error instanceof RefusedRequest && error.code === code && error.ref === -3,
@@ -309,7 +309,7 @@ describe("a subscription", () => {
     [{ channel: "a", presence: null }, "bad_message"],
   ];
   for (const [json, code] of refused) {
-    test(`[SUB-4] ${JSON.stringify(json)} is refused with ${code}`, () => {
+    test(`${JSON.stringify(json)} is refused with ${code}`, () => {
       assert.throws(() => parseSubscription(json), refusal(code));
     });
   }
