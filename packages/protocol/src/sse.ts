@@ -27,6 +27,9 @@ export function sseData(payload: Payload): string {
   return payload.encoding === "base64" ? encodeBase64(payload.bytes) : payload.text;
 }
 
+/** What the timers of every platform can wait; they take a longer delay as none at all. */
+const timerMsMax = 2 ** 31 - 1;
+
 export interface SseMessage {
   readonly event: string;
   readonly data: string;
@@ -37,7 +40,7 @@ export interface SseMessage {
 /**
  * Parses an event stream piece by piece, in time linear in its length. WHATWG HTML §9.2.6.
  *
- * `push` throws `too_large` when one block exceeds `blockCharsMax`.
+ * A block of more than `blockCharsMax` characters, line ends apart, is refused.
  */
 export class SseParser {
   readonly #onMessage: (message: SseMessage) => void;
@@ -49,6 +52,8 @@ export class SseParser {
   #atStart = true;
   #data: string[] = [];
   #event = "";
+  /** The id of the unfinished block. It counts only with the block's end: a client resumes after what it has got whole. */
+  #nextId = "";
   #id = "";
   #retryMs: number | undefined;
 
@@ -57,14 +62,17 @@ export class SseParser {
     this.#blockCharsMax = blockCharsMax;
   }
 
+  /** The id of the last block that has ended, one without data included: where to resume from. */
   get lastEventId(): string {
     return this.#id;
   }
 
+  /** The newest delay before reconnecting that the server asked for, at most what timers can wait. */
   get retryMs(): number | undefined {
     return this.#retryMs;
   }
 
+  /** Takes the next piece of the stream; throws `too_large`, after which the parser is of no more use. */
   push(piece: string): void {
     if (piece.length === 0) return;
     let at = 0;
@@ -126,8 +134,9 @@ export class SseParser {
     if (name === "data") this.#data.push(value);
     else if (name === "event") this.#event = value;
     else if (name === "id") {
-      if (!value.includes("\0")) this.#id = value;
-    } else if (name === "retry" && /^[0-9]+$/.test(value)) this.#retryMs = Number(value);
+      if (!value.includes("\0")) this.#nextId = value;
+    } else if (name === "retry" && /^[0-9]+$/.test(value))
+      this.#retryMs = Math.min(Number(value), timerMsMax);
   }
 
   #endBlock(): void {
@@ -135,6 +144,7 @@ export class SseParser {
     const event = this.#event || "message";
     this.#blockChars = 0;
     this.#event = "";
+    this.#id = this.#nextId;
     if (data.length === 0) return;
     this.#data = [];
     this.#onMessage({ event, data: data.join("\n"), id: this.#id });
