@@ -1,1 +1,1 @@
-export {};
+export * from "./conformance/broker.ts";
