@@ -1,0 +1,34 @@
+/** How long to wait between attempts: exponential, with full jitter, capped. Rule CLI-8. */
+export class Backoff {
+  readonly #baseMs: number;
+  readonly #capMs: number;
+  readonly #stableMs: number;
+  readonly #random: () => number;
+  #failures = 0;
+
+  /** `random` yields numbers from 0 up to, but not including, 1. */
+  constructor(bounds: { baseMs: number; capMs: number; stableMs: number }, random: () => number) {
+    this.#baseMs = bounds.baseMs;
+    this.#capMs = bounds.capMs;
+    this.#stableMs = bounds.stableMs;
+    this.#random = random;
+  }
+
+  /** Failures since things were last well. */
+  get failures(): number {
+    return this.#failures;
+  }
+
+  /** Counts a failure and returns the delay before the next attempt; one that the server gave wins. */
+  next(serverDelayMs?: number): number {
+    // The exponent is bounded because 2 ** 1024 is Infinity, and Infinity * 0 is no delay.
+    const boundMs = Math.min(this.#capMs, this.#baseMs * 2 ** Math.min(this.#failures, 30));
+    this.#failures++;
+    return serverDelayMs ?? this.#random() * boundMs;
+  }
+
+  /** Told how long things had been well; only a stable period forgets the failures before it. */
+  held(forMs: number): void {
+    if (forMs >= this.#stableMs) this.#failures = 0;
+  }
+}

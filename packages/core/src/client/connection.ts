@@ -1,0 +1,401 @@
+import { type Draft, HoldfastError, isInstance, parseChannelName } from "@holdfast/protocol";
+import { Backoff } from "./backoff.ts";
+import { Credential } from "./credential.ts";
+import { type Effect, type Loss, type Posted, Turn } from "./effects.ts";
+import { decodeIncoming, type Incoming, toError } from "./incoming.ts";
+import { candidates, Ladder, type Needs, type TransportMemory } from "./ladder.ts";
+import { Lifeline } from "./lifeline.ts";
+import type { Link } from "./link.ts";
+import { Posts } from "./posts.ts";
+import { Publishing } from "./publishing.ts";
+import { Reading } from "./reading.ts";
+import { Recovery } from "./recovery.ts";
+import { ClosedError, type CloseReason, type ConnectionState, StateReporter } from "./state.ts";
+import type { Wants } from "./subscription.ts";
+import { Subscriptions } from "./subscriptions.ts";
+import { defaultTiming, earliest, type Timing } from "./timing.ts";
+
+export interface ConnectionOptions extends Needs {
+  /** 8 to 64 of A-Z a-z 0-9 _ -, drawn by the shell, the same as long as this connection lives. */
+  readonly instance: string;
+  /** Whether nobody is to be asked for a token. */
+  readonly anonymous: boolean;
+  /** Yields numbers from 0 up to, but not including, 1. */
+  readonly random: () => number;
+  readonly memory?: TransportMemory;
+  readonly client?: { readonly name: string; readonly version: string };
+  readonly timing?: Partial<Timing>;
+  /** Events of one channel that may await their application before the channel is parked; 1,000. */
+  readonly bufferedEventsMax?: number;
+  /** Publishes that may await their answer; 1,000. */
+  readonly pendingPublishesMax?: number;
+}
+
+/**
+ * One client's connection to a server: many channels and publishes, over links that come and go.
+ *
+ * It is told what happens, and when; it answers with what is to be done (`effects`) and when to tell it that time has
+ * passed (`deadline`). Given the same inputs it does the same: it has no clock, no chance and no sockets of its own.
+ */
+export class Connection {
+  readonly #options: ConnectionOptions;
+  readonly #turn = new Turn();
+  readonly #timing: Timing;
+  readonly #credential: Credential;
+  readonly #subscriptions: Subscriptions;
+  readonly #reading: Reading;
+  readonly #publishing: Publishing;
+  readonly #posts: Posts;
+  readonly #ladder: Ladder;
+  readonly #recovery: Recovery;
+  readonly #lifeline: Lifeline;
+  readonly #reporter: StateReporter;
+  #isOffline = false;
+  #closed: CloseReason | undefined;
+
+  /** Throws `bad_parameter`. */
+  constructor(options: ConnectionOptions) {
+    if (!isInstance(options.instance)) {
+      throw new HoldfastError("bad_parameter", '"instance" is 8 to 64 of A-Z a-z 0-9 _ -.');
+    }
+    const { random } = options;
+    const timing = { ...defaultTiming, ...options.timing };
+    const turn = this.#turn;
+    this.#options = options;
+    this.#timing = timing;
+    this.#credential = new Credential(options.anonymous, turn, timing, random);
+    this.#subscriptions = new Subscriptions(turn, timing, random, options.bufferedEventsMax ?? 1000);
+    this.#reading = new Reading(turn, this.#subscriptions);
+    this.#publishing = new Publishing(turn, timing, random, options.pendingPublishesMax ?? 1000);
+    this.#posts = new Posts(turn, this.#publishing, options.instance);
+    this.#ladder = new Ladder(candidates(options), options.memory ?? { blocked: new Map() }, timing, random);
+    this.#recovery = new Recovery(turn, this.#ladder, timing, random);
+    this.#reporter = new StateReporter(turn, timing.graceMs);
+    const { backoffBaseMs: baseMs, backoffCapMs: capMs, stableMs } = timing;
+    this.#lifeline = new Lifeline({
+      turn,
+      timing,
+      ladder: this.#ladder,
+      recovery: this.#recovery,
+      credential: this.#credential,
+      renewBackoff: new Backoff({ baseMs, capMs, stableMs }, random),
+      toleranceMs: options.toleranceMs,
+      host: {
+        hello: (link) => this.#hello(link),
+        mayWait: () => !this.#subscriptions.hasUnknownPosition,
+        adopted: (link) => this.#adopted(link),
+        dropped: (link) => this.#publishing.linkLost(link),
+        refused: (error) => this.#refuse(error),
+      },
+    });
+  }
+
+  get state(): ConnectionState {
+    return this.#reporter.state;
+  }
+
+  /** When `tick` is to be called at the latest; `Infinity` when nothing is to be waited for. */
+  get deadline(): number {
+    if (this.#closed !== undefined) return Infinity;
+    return earliest(
+      this.#lifeline.deadline,
+      this.#subscriptions.deadline,
+      this.#publishing.deadline,
+      this.#credential.deadline,
+      this.#reporter.deadline,
+    );
+  }
+
+  /** What is to be done, in order. To be called after every turn: several inputs in one are answered together. */
+  effects(now: number): readonly Effect[] {
+    this.#at(now);
+    if (this.#closed === undefined) this.#settle();
+    return this.#turn.take();
+  }
+
+  // --- what the application asks ----------------------------------------------------------------
+
+  /** Follows a channel; once on a connection. Throws `already_subscribed`, `bad_channel`. */
+  subscribe(channel: string, wants: Wants, now: number): void {
+    this.#at(now);
+    this.#checkOpen();
+    this.#subscriptions.add(parseChannelName(channel), wants);
+  }
+
+  unsubscribe(channel: string, now: number): void {
+    this.#at(now);
+    this.#subscriptions.remove(channel);
+  }
+
+  /** Asks for other things on a channel, from where it stands. */
+  change(channel: string, wants: Partial<Omit<Wants, "start">>, now: number): void {
+    this.#at(now);
+    this.#subscriptions.change(channel, wants);
+  }
+
+  /** The application has taken `count` of the events given to it. */
+  consumed(channel: string, count: number, now: number): void {
+    this.#at(now);
+    this.#subscriptions.consumed(channel, count);
+  }
+
+  /**
+   * Publishes drafts as one batch, each with its id; answered by `published` or `unpublished` with this `ref`, which
+   * grows from call to call. Throws `overloaded`, `bad_channel`.
+   */
+  publish(
+    ref: number,
+    channel: string,
+    drafts: readonly Draft[],
+    ifMatch: string | undefined,
+    now: number,
+  ): void {
+    this.#at(now);
+    this.#checkOpen();
+    this.#publishing.add(ref, parseChannelName(channel), drafts, ifMatch);
+  }
+
+  /** Nobody awaits this publish any more; it may have been published. */
+  forgetPublish(ref: number, now: number): void {
+    this.#at(now);
+    this.#publishing.forget(ref);
+  }
+
+  /** Sends a signal; it is lost when the server cannot be reached now. Rule SIG-1. */
+  signal(channel: string, key: string, data: unknown, now: number): void {
+    this.#at(now);
+    this.#checkOpen();
+    const link = this.#lifeline.current;
+    // An error that answers it names only the channel: where that is being joined, it would look like a refusal.
+    if (link?.transport === "websocket" && link.channels.get(parseChannelName(channel)) === "attached") {
+      this.#say(link, { type: "signal", channel, key, data });
+    } else {
+      this.#posts.signal(channel, key, data);
+    }
+  }
+
+  close(now: number): void {
+    this.#at(now);
+    this.#end({ type: "closed" });
+  }
+
+  // --- what the transports tell -----------------------------------------------------------------
+
+  /** The transport was accepted; nothing of the protocol was heard yet. */
+  linkOpened(id: number, now: number): void {
+    this.#at(now);
+    this.#lifeline.find(id)?.accepted(now);
+  }
+
+  /** Part of an answer came that is no message yet. */
+  linkHeard(id: number, now: number): void {
+    this.#at(now);
+    const link = this.#lifeline.find(id);
+    if (link?.isPolled || link?.phase === "good") link.heard(now);
+  }
+
+  /** A message came, already parsed from JSON. */
+  linkMessage(id: number, json: unknown, now: number): void {
+    this.#at(now);
+    const link = this.#lifeline.find(id);
+    if (link === undefined) return;
+    try {
+      const message = decodeIncoming(json);
+      this.#lifeline.heard(link, message);
+      if (message !== undefined) this.#receive(link, message);
+      this.#lifeline.advance(link);
+    } catch (error) {
+      if (!(error instanceof HoldfastError)) throw error;
+      this.#turn.emit({ type: "close", link: id });
+      this.#lifeline.lost(link, { type: "failed", reason: error.message });
+    }
+  }
+
+  /** A poll was answered to its end. */
+  linkAnswered(id: number, more: boolean, now: number): void {
+    this.#at(now);
+    const link = this.#lifeline.find(id);
+    if (link !== undefined) this.#lifeline.answered(link, more);
+  }
+
+  linkLost(id: number, loss: Loss, now: number): void {
+    this.#at(now);
+    const link = this.#lifeline.find(id);
+    if (link !== undefined) this.#lifeline.lost(link, loss);
+  }
+
+  /** Whether plain HTTP to the origin works. */
+  probed(probe: number, works: boolean, now: number): void {
+    this.#at(now);
+    this.#recovery.probed(probe, works);
+  }
+
+  tokenGiven(token: string, now: number): void {
+    this.#at(now);
+    const error = this.#credential.given(token);
+    if (error !== undefined) {
+      this.#refuse(error);
+      return;
+    }
+    this.#publishing.release();
+    const link = this.#lifeline.current;
+    if (link === undefined || link.token === token) return;
+    if (link.transport !== "websocket") {
+      link.stale = true;
+      return;
+    }
+    link.token = token;
+    this.#say(link, { type: "auth", token });
+  }
+
+  /** The application could not give a token now; it is asked again. */
+  tokenFailed(now: number): void {
+    this.#at(now);
+    this.#credential.failed();
+  }
+
+  posted(post: number, posted: Posted, now: number): void {
+    this.#at(now);
+    const refusal = this.#posts.posted(post, posted);
+    if (refusal !== undefined) this.#reauthenticate(refusal.token, refusal.error);
+  }
+
+  // --- what the device tells --------------------------------------------------------------------
+
+  online(now: number): void {
+    this.#at(now);
+    this.#isOffline = false;
+    this.#ladder.forget(now, this.#lifeline.current !== undefined);
+    this.#publishing.release();
+    this.#lifeline.wake(true);
+  }
+
+  offline(now: number): void {
+    this.#at(now);
+    this.#isOffline = true;
+  }
+
+  /** The page or the machine is back; `surely` when its connections cannot have lived on. */
+  wake(surely: boolean, now: number): void {
+    this.#at(now);
+    this.#publishing.release();
+    this.#lifeline.wake(surely);
+  }
+
+  /** Time has passed. */
+  tick(now: number): void {
+    const isLate = now > this.deadline + this.#timing.jumpMs;
+    this.#at(now);
+    if (this.#closed !== undefined) return;
+    if (isLate) this.wake(false, now);
+    this.#credential.tick();
+    this.#publishing.tick();
+    this.#lifeline.tick();
+  }
+
+  // --- how it goes on ---------------------------------------------------------------------------
+
+  #at(now: number): void {
+    // A clock that is set back must not make anything wait for its past.
+    if (now > this.#turn.now) this.#turn.now = now;
+  }
+
+  #receive(link: Link, message: Incoming): void {
+    if (message.type === "published") {
+      this.#publishing.published(message.ref, message.results);
+    } else if (message.type === "expiring") {
+      this.#credential.renew();
+    } else if (message.type === "error" && message.channel === undefined) {
+      this.#failed(link, toError({ ...message }), message.ref);
+    } else if (link.phase !== "good") {
+      throw new HoldfastError("bad_message", `The first message was "${message.type}", not "welcome".`);
+    } else {
+      const error = this.#reading.receive(link, message);
+      if (error !== undefined) this.#reauthenticate(link.token, error);
+    }
+  }
+
+  #failed(link: Link, error: HoldfastError, ref: number | undefined): void {
+    if (ref === undefined) {
+      link.lastError = error;
+      return;
+    }
+    this.#publishing.refused(ref, error);
+    if (error.retry === "reauthenticate") this.#reauthenticate(link.token, error);
+  }
+
+  #reauthenticate(token: string | undefined, error: HoldfastError): void {
+    const final = this.#credential.refused(token, error);
+    if (final !== undefined) this.#refuse(final);
+  }
+
+  #settle(): void {
+    this.#subscriptions.tick();
+    const link = this.#lifeline.current;
+    if (link !== undefined) this.#reconcile(link);
+    const speaks = this.#lifeline.transport === "websocket";
+    this.#lifeline.settle(this.#subscriptions.open > 0 || (speaks && this.#publishing.size > 0));
+    this.#flush();
+    this.#reporter.update(this.#currentState());
+  }
+
+  #reconcile(link: Link): void {
+    const { join, leave } = this.#subscriptions.reconcile(link);
+    if (leave.length > 0) this.#say(link, { type: "unsubscribe", channels: leave });
+    if (join.length > 0)
+      this.#say(link, { type: "subscribe", subscriptions: join.map((one) => one.toWire()) });
+  }
+
+  #flush(): void {
+    const link = this.#lifeline.current;
+    if (link?.transport === "websocket") {
+      if (this.#publishing.flushTo(link)) link.sent(this.#turn.now);
+    } else if (this.#lifeline.transport !== "websocket") {
+      this.#posts.flushPublishes(this.#credential);
+    }
+    this.#posts.flushSignals(this.#credential);
+  }
+
+  #hello(link: Link): string {
+    const { client, instance } = this.#options;
+    const subscriptions = this.#subscriptions.attachAll(link);
+    return JSON.stringify({ type: "hello", token: link.token, client, instance, subscriptions });
+  }
+
+  #adopted(link: Link): void {
+    this.#subscriptions.review(link);
+    this.#publishing.release();
+  }
+
+  #say(link: Link, message: object): void {
+    this.#turn.emit({ type: "send", link: link.id, text: JSON.stringify(message) });
+    link.sent(this.#turn.now);
+  }
+
+  #currentState(): ConnectionState {
+    const link = this.#lifeline.current;
+    if (link !== undefined) return { type: "live", transport: link.transport };
+    if (this.#lifeline.isIdle) return { type: "idle" };
+    if (this.#isOffline) return { type: "offline" };
+    return { type: this.#lifeline.wasLive ? "recovering" : "connecting", failures: this.#recovery.failures };
+  }
+
+  #refuse(error: HoldfastError): void {
+    this.#end({ type: error.retry === "reauthenticate" ? "reauthenticate" : "never", error });
+  }
+
+  #end(reason: CloseReason): void {
+    if (this.#closed !== undefined) return;
+    this.#closed = reason;
+    this.#lifeline.release();
+    this.#posts.clear();
+    if (reason.type !== "closed") this.#subscriptions.refuseAll(reason.error);
+    this.#publishing.close((sent) => (reason.type === "closed" ? new ClosedError(sent) : reason.error));
+    this.#reporter.update({ type: "closed", reason });
+  }
+
+  #checkOpen(): void {
+    if (this.#closed?.type === "closed") throw new ClosedError(false);
+    if (this.#closed !== undefined) throw this.#closed.error;
+  }
+}

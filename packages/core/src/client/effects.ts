@@ -1,0 +1,110 @@
+import type { HoldfastError, Member, PublishResult } from "@holdfast/protocol";
+import type { ChannelEvent } from "./incoming.ts";
+import type { Transport } from "./ladder.ts";
+import type { ConnectionState } from "./state.ts";
+import type { Gap } from "./subscription.ts";
+
+/** What the shell is to do; each kind is answered by the input that its comment names, if any. */
+export type Effect =
+  /**
+   * Open a transport and say `hello` first: `linkOpened` once it was accepted, `linkMessage` for what comes, and
+   * `linkLost` or, for an answered poll, `linkAnswered` at its end. On the HTTP transports `hello` is the body, and
+   * `waitMs` how long the server may hold its answer.
+   */
+  | {
+      readonly type: "open";
+      readonly link: number;
+      readonly transport: Transport;
+      readonly hello: string;
+      readonly waitMs: number;
+    }
+  | { readonly type: "send"; readonly link: number; readonly text: string }
+  /** Release everything the link holds; it is not heard of again. */
+  | { readonly type: "close"; readonly link: number }
+  /** Ask the same origin over plain HTTP whether it is there: `probed`. */
+  | { readonly type: "probe"; readonly probe: number }
+  /** Ask the application for a token that is valid now: `tokenGiven` or `tokenFailed`. */
+  | { readonly type: "token" }
+  /** Send a POST: `posted`. */
+  | ({ readonly type: "post"; readonly post: number; readonly token: string | undefined } & Post)
+  /** The position of a subscription is known. Once for each. Rule READ-1. */
+  | { readonly type: "subscribed"; readonly channel: string; readonly cursor: string }
+  | {
+      readonly type: "events";
+      readonly channel: string;
+      readonly events: readonly ChannelEvent[];
+      /** The position after them; it may move without an event. */
+      readonly cursor: string;
+    }
+  | ({ readonly type: "gap" } & Gap)
+  /** The channel is closed and was read to its end. Final. */
+  | { readonly type: "end"; readonly channel: string; readonly cursor: string }
+  /** The subscription cannot be had. Final. */
+  | { readonly type: "refused"; readonly channel: string; readonly error: HoldfastError }
+  /** Something asked on this channel failed; the subscription goes on. */
+  | { readonly type: "warning"; readonly channel: string; readonly error: HoldfastError }
+  | ({ readonly type: "signal" } & Signal)
+  | ({ readonly type: "presence" } & Presence)
+  | { readonly type: "published"; readonly ref: number; readonly results: readonly PublishResult[] }
+  | { readonly type: "unpublished"; readonly ref: number; readonly error: Error }
+  | { readonly type: "state"; readonly state: ConnectionState };
+
+export interface Post {
+  /** Path and query below the server's address. */
+  readonly path: string;
+  readonly contentType: string;
+  readonly body: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** What came of a POST. */
+export type Posted = { readonly type: "answered"; readonly json: unknown } | Loss;
+
+/**
+ * Why a link or a request ended: `refused` when the server spoke, with the delay it asked for; `failed` when
+ * nothing that speaks this protocol answered; `ended` when a stream ended by itself.
+ */
+export type Loss =
+  | { readonly type: "refused"; readonly error: HoldfastError; readonly delayMs?: number }
+  | { readonly type: "failed"; readonly reason: string }
+  | { readonly type: "ended" };
+
+/** An ephemeral message. Rule SIG-1. */
+export interface Signal {
+  readonly channel: string;
+  readonly key: string;
+  readonly data: unknown;
+  readonly from?: string;
+  readonly instance?: string;
+}
+
+/** Who is there, or what changed of it. Rule PRS-2. */
+export interface Presence {
+  readonly channel: string;
+  /** Whether `members` is everybody. */
+  readonly full: boolean;
+  readonly members: readonly Member[];
+  readonly left: readonly string[];
+}
+
+/** The present moment and what is to be done: the one thing all parts of a connection share. */
+export class Turn {
+  now = 0;
+  #effects: Effect[] = [];
+  #lastId = 0;
+
+  emit(effect: Effect): void {
+    this.#effects.push(effect);
+  }
+
+  /** A number never used before, for a link, probe or post. */
+  nextId(): number {
+    return ++this.#lastId;
+  }
+
+  take(): readonly Effect[] {
+    const effects = this.#effects;
+    this.#effects = [];
+    return effects;
+  }
+}

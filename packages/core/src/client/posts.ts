@@ -1,0 +1,68 @@
+import type { HoldfastError } from "@holdfast/protocol";
+import type { Credential } from "./credential.ts";
+import type { Post, Posted, Turn } from "./effects.ts";
+import type { Publishing } from "./publishing.ts";
+import { Signals } from "./signals.ts";
+
+/** What a POST carries, and as whom it was sent. */
+interface Errand {
+  readonly channel: string;
+  /** The publish it carries; a signal has none. */
+  readonly ref: number | undefined;
+  readonly token: string | undefined;
+}
+
+/** The POSTs on their way: publishes and signals where no link carries them. Rule SES-3. */
+export class Posts {
+  readonly #turn: Turn;
+  readonly #publishing: Publishing;
+  readonly #signals: Signals;
+  readonly #errands = new Map<number, Errand>();
+
+  constructor(turn: Turn, publishing: Publishing, instance: string) {
+    this.#turn = turn;
+    this.#publishing = publishing;
+    this.#signals = new Signals(instance, 100);
+  }
+
+  signal(channel: string, key: string, data: unknown): void {
+    this.#signals.add(channel, key, data);
+  }
+
+  flushPublishes(credential: Credential): void {
+    if (!this.#publishing.isWaiting || !credential.ready()) return;
+    for (const { ref, channel, post } of this.#publishing.nextPosts()) {
+      this.#send(post, { ref, channel, token: credential.token });
+    }
+  }
+
+  flushSignals(credential: Credential): void {
+    if (!this.#signals.isWaiting || !credential.ready()) return;
+    for (const { channel, post } of this.#signals.nextPosts()) {
+      this.#send(post, { ref: undefined, channel, token: credential.token });
+    }
+  }
+
+  #send(post: Post, errand: Errand): void {
+    const id = this.#turn.nextId();
+    this.#errands.set(id, errand);
+    this.#turn.emit({ type: "post", post: id, token: errand.token, ...post });
+  }
+
+  /** What came of a POST. Answers with the token that was refused, and why. */
+  posted(id: number, posted: Posted): { token: string | undefined; error: HoldfastError } | undefined {
+    const errand = this.#errands.get(id);
+    if (errand === undefined) return undefined;
+    this.#errands.delete(id);
+    const { ref, channel, token } = errand;
+    if (ref === undefined) this.#signals.posted(channel);
+    else this.#publishing.posted(ref, channel, posted);
+    const isUnauthenticated = posted.type === "refused" && posted.error.retry === "reauthenticate";
+    return isUnauthenticated ? { token, error: posted.error } : undefined;
+  }
+
+  clear(): void {
+    this.#errands.clear();
+    this.#signals.clear();
+  }
+}

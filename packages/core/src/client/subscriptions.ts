@@ -1,0 +1,183 @@
+import { HoldfastError } from "@holdfast/protocol";
+import { Backoff } from "./backoff.ts";
+import type { Turn } from "./effects.ts";
+import type { Link } from "./link.ts";
+import { Subscription, type Wants } from "./subscription.ts";
+import type { Timing } from "./timing.ts";
+
+/** All channels of a connection: what each wants, and what its link must be told so that it gets that. */
+export class Subscriptions {
+  readonly #turn: Turn;
+  readonly #bufferedMax: number;
+  readonly #backoff: Backoff;
+  readonly #all = new Map<string, Subscription>();
+  /** Channels whose place on the link in use must be looked at; nothing ever looks at all of them for one event. */
+  readonly #changed = new Set<string>();
+  /** Channels whose wants are others than what their link was told. */
+  readonly #outdated = new Set<string>();
+  /** Channels that failed, and wait for `#retryAt` together. */
+  readonly #troubled = new Set<string>();
+  #retryAt: number | undefined;
+  #lastTroubleAt = -Infinity;
+  #open = 0;
+
+  constructor(turn: Turn, timing: Timing, random: () => number, bufferedMax: number) {
+    this.#turn = turn;
+    this.#bufferedMax = bufferedMax;
+    const { backoffBaseMs: baseMs, backoffCapMs: capMs, stableMs } = timing;
+    this.#backoff = new Backoff({ baseMs, capMs, stableMs }, random);
+  }
+
+  /** How many are neither ended nor refused. */
+  get open(): number {
+    return this.#open;
+  }
+
+  get deadline(): number {
+    return this.#retryAt ?? Infinity;
+  }
+
+  get(channel: string): Subscription | undefined {
+    return this.#all.get(channel);
+  }
+
+  /** Throws `already_subscribed`. */
+  add(channel: string, wants: Wants): void {
+    if (this.#all.has(channel)) {
+      throw new HoldfastError("already_subscribed", `"${channel}" is subscribed on this connection.`);
+    }
+    this.#all.set(channel, new Subscription(channel, wants, this.#bufferedMax));
+    this.#open++;
+    this.#changed.add(channel);
+  }
+
+  remove(channel: string): void {
+    const subscription = this.#all.get(channel);
+    if (subscription === undefined) return;
+    if (!subscription.isFinal) this.#open--;
+    this.#all.delete(channel);
+    this.#forget(channel);
+  }
+
+  /** Other wants, from the same position. */
+  change(channel: string, wants: Partial<Wants>): void {
+    const subscription = this.#all.get(channel);
+    if (subscription === undefined) return;
+    subscription.wants = { ...subscription.wants, ...wants };
+    this.#outdated.add(channel);
+    this.#changed.add(channel);
+  }
+
+  consumed(channel: string, count: number): void {
+    if (this.#all.get(channel)?.consumed(count)) this.#changed.add(channel);
+  }
+
+  /** Its place on the link in use must be looked at. */
+  touch(channel: string): void {
+    this.#changed.add(channel);
+  }
+
+  finish(subscription: Subscription, phase: Subscription["phase"]): void {
+    if (!subscription.isFinal) this.#open--;
+    subscription.phase = phase;
+    this.#forget(subscription.channel);
+  }
+
+  #forget(channel: string): void {
+    this.#troubled.delete(channel);
+    this.#outdated.delete(channel);
+    this.#changed.add(channel);
+  }
+
+  /** Nothing can be had any more. */
+  refuseAll(error: HoldfastError): void {
+    for (const subscription of this.#all.values()) {
+      if (subscription.isFinal) continue;
+      this.finish(subscription, { type: "refused", error });
+      this.#turn.emit({ type: "refused", channel: subscription.channel, error });
+    }
+  }
+
+  /** It left its link and is asked for again after a while; at once when `prompt` and nothing was wrong lately. */
+  trouble(channel: string, prompt: boolean): void {
+    const { now } = this.#turn;
+    this.#changed.add(channel);
+    this.#troubled.add(channel);
+    this.#backoff.held(now - this.#lastTroubleAt);
+    this.#lastTroubleAt = now;
+    this.#retryAt ??= now + this.#backoff.next(prompt && this.#backoff.failures === 0 ? 0 : undefined);
+  }
+
+  /** Asks again for the channels whose time has come. */
+  tick(): void {
+    if (this.#retryAt === undefined || this.#retryAt > this.#turn.now) return;
+    this.#retryAt = undefined;
+    for (const channel of this.#troubled) this.#changed.add(channel);
+    this.#troubled.clear();
+  }
+
+  /** Puts every channel that is wanted on a link not yet opened. Answers what its `hello` says. */
+  attachAll(link: Link): readonly Record<string, unknown>[] {
+    const said: Record<string, unknown>[] = [];
+    link.clear();
+    for (const subscription of this.#all.values()) {
+      if (!this.#isWanted(subscription)) continue;
+      link.attach(subscription.channel, "awaiting");
+      said.push(subscription.toWire());
+    }
+    return said;
+  }
+
+  /** Whether some channel has no position yet, so that the answer must not be held back. Rule READ-1. */
+  get hasUnknownPosition(): boolean {
+    for (const subscription of this.#all.values()) {
+      if (subscription.position === undefined && this.#isWanted(subscription)) return true;
+    }
+    return false;
+  }
+
+  /** A link comes into use: channels may have come and gone while it was opened. */
+  review(link: Link): void {
+    for (const channel of this.#all.keys()) this.#changed.add(channel);
+    for (const channel of link.channels.keys()) this.#changed.add(channel);
+  }
+
+  /** Brings the link in use in line with what is wanted; answers what a WebSocket must be told. */
+  reconcile(link: Link): { readonly join: readonly Subscription[]; readonly leave: readonly string[] } {
+    const join: Subscription[] = [];
+    const leave: string[] = [];
+    for (const channel of this.#changed) {
+      const subscription = this.#all.get(channel);
+      const wanted = subscription !== undefined && this.#isWanted(subscription);
+      if (link.transport !== "websocket") this.#reconcileStream(link, channel, wanted);
+      else if (this.#isToLeave(link, channel, wanted)) leave.push(channel);
+      else if (wanted && !link.channels.has(channel)) join.push(subscription);
+    }
+    this.#changed.clear();
+    this.#outdated.clear();
+    for (const channel of leave) link.attach(channel, "leaving");
+    for (const { channel } of join) link.attach(channel, "awaiting");
+    return { join, leave };
+  }
+
+  #isToLeave(link: Link, channel: string, wanted: boolean): boolean {
+    const attachment = link.channels.get(channel);
+    if (attachment === undefined || attachment === "leaving") return false;
+    return !wanted || attachment === "lost" || this.#outdated.has(channel);
+  }
+
+  /** An HTTP transport cannot be told anything: what must change, changes with the next stream. Rule SES-3. */
+  #reconcileStream(link: Link, channel: string, wanted: boolean): void {
+    const attachment = link.channels.get(channel);
+    const carried = attachment === "awaiting" || attachment === "attached";
+    if (wanted && (!carried || this.#outdated.has(channel))) link.stale = true;
+    if (wanted || !carried) return;
+    link.attach(channel, "leaving");
+    // A poll says it with the next request; a stream would go on sending.
+    if (link.transport === "sse") link.stale = true;
+  }
+
+  #isWanted(subscription: Subscription): boolean {
+    return subscription.isActive && !this.#troubled.has(subscription.channel);
+  }
+}
