@@ -1,6 +1,7 @@
 import { describe, test } from "node:test";
 import { defaultRetention, type Retention } from "@holdfast/core/broker";
-import { appending, conditions } from "./broker/appending.ts";
+import { appending } from "./broker/appending.ts";
+import { conditions } from "./broker/conditions.ts";
 import { ending } from "./broker/ending.ts";
 import { following } from "./broker/following.ts";
 import { gaps, reading } from "./broker/reading.ts";

@@ -58,10 +58,14 @@ export class Listener implements LogObserver {
     this.notices++;
     this.onBatch(batch);
     if (this.#following === undefined || batch.to <= this.#head) return;
-    if (this.ended) return this.#fail(new Error(`events up to ${batch.to} after the end at ${this.#head}`));
-    if (batch.from > this.#head || batch.epoch !== this.start.epoch || this.#reading) return this.#read();
-    this.#take(batch);
-    this.#changed();
+    if (this.ended) {
+      this.#fail(broken(`events up to ${batch.to} after the end at ${this.#head}`));
+    } else if (batch.from > this.#head || batch.epoch !== this.start.epoch || this.#reading !== undefined) {
+      this.#read();
+    } else {
+      this.#take(batch);
+      this.#changed();
+    }
   }
 
   closed(): void {
@@ -78,7 +82,7 @@ export class Listener implements LogObserver {
     let timer: ReturnType<typeof setTimeout> | undefined;
     const tooLate = () => {
       const state = `${this.heard.length} events heard, up to ${this.#head}`;
-      this.#fail(new Error(`${this.#deadlineMs} ms passed waiting until ${what}; ${state}`));
+      this.#fail(broken(`${this.#deadlineMs} ms passed waiting until ${what}; ${state}`));
     };
     await new Promise<void>((resolve, reject) => {
       const look = () => {
@@ -105,7 +109,7 @@ export class Listener implements LogObserver {
     let last = from;
     for (const event of events) {
       if (event.offset <= last || event.offset > to) {
-        this.#fail(new Error(`offset ${event.offset} after ${last} in a batch from ${from} to ${to}`));
+        this.#fail(broken(`offset ${event.offset} after ${last} in a batch from ${from} to ${to}`));
       }
       last = event.offset;
       if (event.offset > this.#head) this.heard.push(event);
@@ -153,4 +157,8 @@ export class Listener implements LogObserver {
     this.#fault ??= error;
     this.#changed();
   }
+}
+
+function broken(message: string): Error {
+  return new assert.AssertionError({ message });
 }
