@@ -5,6 +5,7 @@ export type { Hub } from "./hub.ts";
 export { type Clock, Hubs, type HubsOptions, type HubsStats } from "./hubs.ts";
 export type { Gap, Page } from "./page.ts";
 export * from "./principal.ts";
+export { publishAs } from "./publishing.ts";
 export type { Reader, ReaderState, Receiver } from "./reader.ts";
 export { Session, type SessionOptions } from "./session.ts";
 export * from "./settings.ts";
