@@ -1,1 +1,19 @@
-export {};
+export type { AttachableServer } from "./attachment.ts";
+export type { CloseOptions } from "./drain.ts";
+export {
+  type AttachOptions,
+  createHoldfast,
+  type Holdfast,
+  type Listening,
+  type PublishOptions,
+} from "./holdfast.ts";
+export type { ListenOptions } from "./listener.ts";
+export type { LogEntry, Logger, LogLevel } from "./log.ts";
+export type { Stats } from "./node.ts";
+export {
+  type BrokerSetting,
+  ConfigurationError,
+  type ConnectionRequest,
+  type HoldfastOptions,
+  type NamespaceOptions,
+} from "./options.ts";

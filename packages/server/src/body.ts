@@ -1,0 +1,84 @@
+import { HoldfastError } from "@holdfast/protocol";
+import type { Deadlines } from "./deadlines.ts";
+import { ClientGone, checkIntact, type Exchange } from "./exchange.ts";
+
+export interface BodyLimits {
+  readonly bytesMax: number;
+  readonly timeoutMs: number;
+}
+
+/** Requests whose client awaits a word before it sends its body. RFC 9110 §10.1.1. */
+const awaitContinue = new WeakSet<Exchange["request"]>();
+
+/** Notes that a client waits to be asked for its body. */
+export function noteContinue(request: Exchange["request"]): void {
+  awaitContinue.add(request);
+}
+
+/**
+ * Reads a request's body whole. Rule POST-3.
+ *
+ * Rejects with `too_large` as soon as that is known, `timed_out` when it trickles, `unsupported_media_type` when it is
+ * compressed, and `ClientGone` when it is cut short.
+ */
+export async function readBody(
+  exchange: Exchange,
+  limits: BodyLimits,
+  deadlines: Deadlines,
+): Promise<Buffer> {
+  const { request, response } = exchange;
+  checkDeclared(exchange, limits.bytesMax);
+  if (awaitContinue.delete(request)) response.writeContinue();
+  const body = await collect(exchange, limits, deadlines);
+  checkIntact(exchange);
+  return body;
+}
+
+function checkDeclared(exchange: Exchange, bytesMax: number): void {
+  const { request } = exchange;
+  if (Number(exchange.header("content-length") ?? 0) > bytesMax) throw tooLarge(bytesMax);
+  const coding = exchange.header("content-encoding");
+  if (coding !== undefined && coding.toLowerCase() !== "identity") {
+    throw new HoldfastError("unsupported_media_type", "Send the body without Content-Encoding.");
+  }
+  if (request.readableEnded || request.readableDidRead) {
+    throw new Error(
+      "The body was read before Holdfast saw the request: put its handler before any body parser.",
+    );
+  }
+}
+
+function collect(exchange: Exchange, limits: BodyLimits, deadlines: Deadlines): Promise<Buffer> {
+  const { request } = exchange;
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let length = 0;
+    const settle = (end: () => void) => {
+      cancel();
+      request.off("data", take).off("end", finish).off("close", vanish);
+      end();
+    };
+    const take = (chunk: Buffer) => {
+      length += chunk.length;
+      chunks.push(chunk);
+      if (length <= limits.bytesMax) return;
+      request.pause();
+      settle(() => reject(tooLarge(limits.bytesMax)));
+    };
+    const finish = () =>
+      settle(() => resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks)));
+    const vanish = () => settle(() => reject(new ClientGone()));
+    const cancel = deadlines.after(limits.timeoutMs, () =>
+      settle(() =>
+        reject(new HoldfastError("timed_out", `The body did not arrive within ${limits.timeoutMs} ms.`)),
+      ),
+    );
+    request.on("data", take).once("end", finish).once("close", vanish);
+    // A request that is cut off emits an error as well, which nobody else hears.
+    request.on("error", () => {});
+  });
+}
+
+function tooLarge(bytesMax: number): HoldfastError {
+  return new HoldfastError("too_large", `A body has at most ${bytesMax} bytes here. Send several.`);
+}

@@ -1,0 +1,164 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { ServerHttp2Stream } from "node:http2";
+import { constants } from "node:http2";
+import { type Bytes, HoldfastError, toHoldfastError } from "@holdfast/protocol";
+import { problemAnswer } from "./problem.ts";
+
+/** The client went away before it was answered; there is nobody left to tell. */
+export class ClientGone extends Error {
+  override readonly name = "ClientGone";
+}
+
+type Headers = Readonly<Record<string, string>>;
+
+/** How long a client may take to notice that its body is not wanted. */
+const lingerMs = 1000;
+
+/** Path and query of a request target, which a proxy may send in absolute form. RFC 9112 §3.2. */
+export function splitTarget(target: string): { path: string; query: string } {
+  const relative = target.startsWith("/") || !URL.canParse(target) ? target : afterAuthority(target);
+  const split = relative.indexOf("?");
+  if (split === -1) return { path: relative, query: "" };
+  return { path: relative.slice(0, split), query: relative.slice(split + 1) };
+}
+
+function afterAuthority(target: string): string {
+  const { pathname, search } = new URL(target);
+  return pathname + search;
+}
+
+/** One request with its answer, over HTTP/1.1 or HTTP/2 alike. */
+export class Exchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly path: string;
+  readonly query: string;
+  /** Set when what followed the body was no HTTP: the length may have been a lie. Rule POST-3. */
+  corrupt = false;
+  #headers: Headers = {};
+
+  constructor(request: IncomingMessage, response: ServerResponse, path: string, query: string) {
+    this.request = request;
+    this.response = response;
+    this.path = path;
+    this.query = query;
+  }
+
+  get isHttp2(): boolean {
+    return this.request.httpVersionMajor >= 2;
+  }
+
+  get isHead(): boolean {
+    return this.request.method === "HEAD";
+  }
+
+  /** One header; a list is joined by commas. */
+  header(name: string): string | undefined {
+    const value = this.request.headers[name];
+    return Array.isArray(value) ? value.join(", ") : value;
+  }
+
+  /** Adds headers that every kind of answer to this request carries. */
+  carry(headers: Headers): void {
+    this.#headers = { ...this.#headers, ...headers };
+  }
+
+  /** The headers of an answer; those of `Vary` add up. */
+  headersWith(headers: Headers): Headers {
+    const vary = [this.#headers.Vary, headers.Vary].filter((one) => one !== undefined);
+    return { ...this.#headers, ...headers, ...(vary.length === 0 ? {} : { Vary: vary.join(", ") }) };
+  }
+
+  /** Whether the client is no longer there. */
+  get isGone(): boolean {
+    return this.response.destroyed || this.response.writableFinished;
+  }
+
+  /** Calls back once when the client goes away or has its answer. */
+  onClose(run: () => void): void {
+    this.response.once("close", run);
+  }
+
+  answerJson(status: number, value: unknown, headers: Headers = {}): void {
+    this.answer(status, JSON.stringify(value), headers);
+  }
+
+  /** Answers with a body of JSON text, or without one. */
+  answer(status: number, body: string | Bytes | undefined, headers: Headers = {}): void {
+    if (this.isGone || this.response.headersSent) return;
+    const { response } = this;
+    const bytes = typeof body === "string" ? Buffer.from(body) : body;
+    const length =
+      bytes === undefined
+        ? {}
+        : { "Content-Type": "application/json", "Content-Length": String(bytes.length) };
+    const unread = this.#hasUnreadBody();
+    const close = unread && !this.isHttp2 ? { Connection: "close" } : {};
+    response.writeHead(
+      status,
+      this.headersWith({
+        "Cache-Control": "no-store",
+        "X-Content-Type-Options": "nosniff",
+        ...length,
+        ...headers,
+        ...close,
+      }),
+    );
+    if (bytes !== undefined && !this.isHead) response.write(bytes);
+    if (unread) this.#endWithoutBody();
+    else response.end();
+  }
+
+  /** Answers with an outcome; once the answer has begun, ends it instead. */
+  fail(thrown: unknown): void {
+    if (this.response.headersSent) {
+      this.response.destroy();
+      return;
+    }
+    const error = toHoldfastError(thrown);
+    const { headers, body } = problemAnswer(error);
+    this.answer(error.status, body, headers);
+  }
+
+  #hasUnreadBody(): boolean {
+    const { request } = this;
+    if (request.complete || request.readableEnded) return false;
+    const { headers } = request;
+    return (
+      headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0 || this.isHttp2
+    );
+  }
+
+  /**
+   * Ends an answer whose request has a body that nobody wants. What is on its way is read and dropped for a moment:
+   * a socket that is closed with unread bytes resets the connection, and the client never sees the answer.
+   */
+  #endWithoutBody(): void {
+    const { request, response } = this;
+    if (this.isHttp2) {
+      const { stream } = response as unknown as { stream: ServerHttp2Stream };
+      response.end(() => stream.close(constants.NGHTTP2_NO_ERROR));
+      return;
+    }
+    if (request.headers.expect !== undefined) {
+      response.end();
+      return;
+    }
+    request.resume();
+    const timer = setTimeout(() => response.end(), lingerMs);
+    const end = () => {
+      clearTimeout(timer);
+      response.end();
+    };
+    request.once("end", end);
+    response.once("close", () => clearTimeout(timer));
+  }
+}
+
+/** Throws when the client has left or what it sent was no HTTP. */
+export function checkIntact(exchange: Exchange): void {
+  if (exchange.corrupt) {
+    throw new HoldfastError("bad_request", "What follows the body is no HTTP; is Content-Length too small?");
+  }
+  if (exchange.isGone) throw new ClientGone();
+}

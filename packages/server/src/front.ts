@@ -1,0 +1,200 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import { HoldfastError, toHoldfastError } from "@holdfast/protocol";
+import type { WebSocketServer } from "ws";
+import { noteContinue } from "./body.ts";
+import { ClientGone, Exchange, splitTarget } from "./exchange.ts";
+import { thrownField } from "./log.ts";
+import type { Node } from "./node.ts";
+import { preflightHeaders } from "./origins.ts";
+import { refuseOnSocket } from "./problem.ts";
+import { channelOf, handlerFor, type Match, match, methodNotAllowed, methodsOf } from "./routes.ts";
+import { createAcceptor } from "./transports/websocket.ts";
+import { openWebSocket } from "./upgrade.ts";
+
+/** Takes the requests that are this node's, and answers each exactly once. */
+export class Front {
+  readonly #node: Node;
+  readonly #acceptor: WebSocketServer;
+  /** The newest exchange of each HTTP/1.1 socket, for when the socket itself fails. */
+  readonly #current = new WeakMap<Duplex, Exchange>();
+  readonly #refused = new WeakSet<Duplex>();
+  /** Connections beyond the limit, which are told so. */
+  readonly #surplus = new WeakSet<Socket>();
+
+  constructor(node: Node) {
+    this.#node = node;
+    this.#acceptor = createAcceptor(node.limits.messageBytesMax);
+    this.#acceptor.on("wsClientError", (error, socket) => {
+      refuseOnSocket(socket, new HoldfastError("bad_request", `${error.message}.`), node.deadlines, {
+        "Sec-WebSocket-Version": "13",
+      });
+    });
+  }
+
+  /** Whether a request means a path under the prefix that is ours. */
+  owns(request: IncomingMessage, prefix: string): boolean {
+    return this.#find(request, prefix) !== undefined;
+  }
+
+  #find(request: IncomingMessage, prefix: string) {
+    const { path, query } = splitTarget(request.url ?? "/");
+    if (!path.startsWith(prefix)) return undefined;
+    const found = match(path.slice(prefix.length));
+    return found && { found, path: path.slice(prefix.length), query };
+  }
+
+  /** Marks a connection beyond the limit: whatever it asks is answered `overloaded`. */
+  markSurplus(socket: Socket): void {
+    this.#surplus.add(socket);
+  }
+
+  /** Answers a request that is ours; returns false, and leaves it alone, when it is not. */
+  handle(request: IncomingMessage, response: ServerResponse, prefix: string): boolean {
+    const target = this.#find(request, prefix);
+    if (target === undefined) return false;
+    const exchange = new Exchange(request, response, target.path, target.query);
+    if (!exchange.isHttp2) this.#current.set(request.socket, exchange);
+    void this.#serve(exchange, target.found);
+    return true;
+  }
+
+  /** Notes that the client of a request waits to be asked for its body. */
+  noteContinue(request: IncomingMessage): void {
+    noteContinue(request);
+  }
+
+  /** Answers a request that nobody else will. */
+  refuse(request: IncomingMessage, response: ServerResponse, error: HoldfastError): void {
+    const { path, query } = splitTarget(request.url ?? "/");
+    new Exchange(request, response, path, query).fail(error);
+  }
+
+  async #serve(exchange: Exchange, { route, channelText }: Match): Promise<void> {
+    const node = this.#node;
+    try {
+      this.#admit(exchange);
+      if (route === undefined) throw notFound();
+      const channel = channelText === undefined ? "" : channelOf(channelText);
+      const method = exchange.request.method ?? "";
+      if (method === "OPTIONS") return this.#answerOptions(exchange, methodsOf(route));
+      const handler = handlerFor(route, method);
+      if (handler === undefined) {
+        exchange.carry({ Allow: methodsOf(route) });
+        throw methodNotAllowed(route, method);
+      }
+      await handler(node, exchange, channel);
+    } catch (thrown) {
+      this.#fail(exchange, thrown);
+    }
+  }
+
+  #admit(exchange: Exchange): void {
+    const node = this.#node;
+    if (node.isDraining && !exchange.isHttp2) exchange.carry({ Connection: "close" });
+    if (this.#surplus.has(exchange.request.socket)) {
+      exchange.carry({ Connection: "close" });
+      throw new HoldfastError(
+        "overloaded",
+        `This node takes at most ${node.limits.connectionsMax} connections (connectionsMax).`,
+      );
+    }
+    exchange.carry(node.origins.admit(exchange.request));
+  }
+
+  #answerOptions(exchange: Exchange, methods: string): void {
+    const asksFor = exchange.header("access-control-request-method");
+    exchange.answer(204, undefined, {
+      Allow: methods,
+      ...(asksFor === undefined ? {} : { ...preflightHeaders, "Access-Control-Allow-Methods": methods }),
+    });
+  }
+
+  #fail(exchange: Exchange, thrown: unknown): void {
+    if (thrown instanceof ClientGone) {
+      exchange.response.destroy();
+      return;
+    }
+    this.#logFault(thrown, exchange.path);
+    exchange.fail(thrown);
+  }
+
+  #logFault(thrown: unknown, path: string): void {
+    const error = toHoldfastError(thrown);
+    if (error.code !== "internal") return;
+    this.#node.log({
+      level: "error",
+      message: "A request failed.",
+      path,
+      error: thrownField(error.cause ?? error),
+    });
+  }
+
+  /** Whether an upgrade is ours to answer, so that it is no matter for anybody else. */
+  ownsUpgrade(request: IncomingMessage, prefix: string): boolean {
+    const { headers, method } = request;
+    // With a body it is no handshake; with another protocol it is a request like any other. RFC 9110 §7.8.
+    if (
+      method !== "GET" ||
+      headers["content-length"] !== undefined ||
+      headers["transfer-encoding"] !== undefined
+    ) {
+      return false;
+    }
+    if (!/(?:^|,)\s*websocket\s*(?:,|$)/i.test(headers.upgrade ?? "")) return false;
+    return this.#find(request, prefix)?.found.route?.upgrades === true;
+  }
+
+  /** Opens a WebSocket, or refuses it before the upgrade. */
+  async upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, prefix: string): Promise<void> {
+    const node = this.#node;
+    const fail = () => socket.destroy();
+    socket.on("error", fail);
+    try {
+      const target = this.#find(request, prefix);
+      if (target?.found.route?.upgrades !== true) throw notFound();
+      if (this.#surplus.has(request.socket)) throw new HoldfastError("overloaded");
+      node.origins.admit(request);
+      node.admit();
+      const open = await openWebSocket(node, request, target.found.channelText, target.query);
+      socket.off("error", fail);
+      if (socket.destroyed) return;
+      this.#acceptor.handleUpgrade(request, socket, head, (websocket) => open(websocket, socket));
+    } catch (thrown) {
+      this.#logFault(thrown, request.url ?? "/");
+      if (!socket.destroyed) refuseOnSocket(socket, toHoldfastError(thrown), node.deadlines);
+    }
+  }
+
+  /** Answers what is no HTTP, or came too slowly, on the socket itself. Rules HTTP-1, ERR-2. */
+  clientError(error: NodeJS.ErrnoException, socket: Duplex): void {
+    const exchange = this.#current.get(socket);
+    if (exchange !== undefined) exchange.corrupt = true;
+    const midway = exchange?.response.headersSent === true && !exchange.response.writableFinished;
+    if (error.code === "ECONNRESET" || midway || !socket.writable) {
+      socket.destroy();
+      return;
+    }
+    if (this.#refused.has(socket)) return;
+    this.#refused.add(socket);
+    refuseOnSocket(socket, outcomeOf(error), this.#node.deadlines);
+  }
+}
+
+function notFound(): HoldfastError {
+  return new HoldfastError("not_found", "There is nothing here. Channels are at /channels/{channel}.");
+}
+
+function outcomeOf({ code, message }: NodeJS.ErrnoException): HoldfastError {
+  switch (code) {
+    case "HPE_HEADER_OVERFLOW":
+      return new HoldfastError("headers_too_large");
+    case "HPE_CHUNK_EXTENSIONS_OVERFLOW":
+      return new HoldfastError("too_large", "The body's chunk extensions are too long.");
+    case "ERR_HTTP_REQUEST_TIMEOUT":
+      return new HoldfastError("timed_out", "The request did not arrive in time.");
+    default:
+      return new HoldfastError("bad_request", `This is not HTTP: ${message}.`);
+  }
+}

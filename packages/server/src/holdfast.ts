@@ -1,0 +1,136 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Duplex } from "node:stream";
+import { publishAs } from "@holdfast/core/server";
+import {
+  checkLabels,
+  HoldfastError,
+  type PublishResult,
+  parseChannelName,
+  parseCursor,
+  toPayload,
+} from "@holdfast/protocol";
+import { type AttachableServer, attach } from "./attachment.ts";
+import { type CloseOptions, drain, pause } from "./drain.ts";
+import { Front } from "./front.ts";
+import { Listener, type ListenOptions } from "./listener.ts";
+import { Node, type Stats } from "./node.ts";
+import { ConfigurationError, checkCapabilities, type HoldfastOptions, readOptions } from "./options.ts";
+
+export interface PublishOptions {
+  readonly type?: string;
+  readonly key?: string;
+  /** Names this publish, so that doing it again appends nothing. Rule ACK-2. */
+  readonly id?: string;
+  /** The user in whose name it is published. */
+  readonly from?: string;
+  /** Publishes only if the head is this cursor. Rule PUB-1. */
+  readonly ifMatch?: string;
+}
+
+export interface AttachOptions {
+  /** A path before all of ours, as in `/live`; none unless given. */
+  readonly path?: string;
+}
+
+export interface Listening {
+  /** Where the node is, as in `http://127.0.0.1:7070`. */
+  readonly url: string;
+}
+
+/** A node: the server's side of everything in PROTOCOL.md. */
+export interface Holdfast {
+  /**
+   * Listens by itself. Rejects with a `ConfigurationError` for what would be unsafe, and with the system's error for a
+   * port that is taken.
+   */
+  listen(options: ListenOptions): Promise<Listening>;
+  /**
+   * Takes its own paths and upgrades from a server of `node:http`, `node:https` or `node:http2`, and leaves the rest to
+   * the listeners that were there. Returns what undoes it.
+   */
+  attach(server: AttachableServer, options?: AttachOptions): () => void;
+  /** The same as middleware of Connect or Express, without upgrades; calls `next` for what is not its own. */
+  handler(request: IncomingMessage, response: ServerResponse, next?: () => void): void;
+  /** For servers whose upgrades somebody else distributes: takes one that is its own, and returns whether it was. */
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean;
+  /** Publishes from the application itself, which needs no permission. Bytes stay bytes, anything else is JSON. */
+  publish(channel: string, data: unknown, options?: PublishOptions): Promise<PublishResult>;
+  stats(): Stats;
+  /** Goes away without losing anything: resolves when everybody has been told to come back, or was cut off. */
+  close(options?: CloseOptions): Promise<void>;
+}
+
+/** Creates a node. Throws a `ConfigurationError` that names every mistake in the options. */
+export function createHoldfast(options: HoldfastOptions = {}): Holdfast {
+  const settings = readOptions(options);
+  const node = new Node(settings);
+  checkCapabilities(node.broker, options.namespaces);
+  const front = new Front(node);
+  const listeners = new Set<Listener>();
+  const attachments = new Set<() => void>();
+  let closing: Promise<void> | undefined;
+
+  const close = async (how: CloseOptions): Promise<void> => {
+    node.isDraining = true;
+    await pause(how.noticeMs ?? 0);
+    const deadline = performance.now() + (how.deadlineMs ?? 10_000);
+    const isLate = () => performance.now() >= deadline;
+    const closed = Promise.all([...listeners].map((listener) => listener.close()));
+    await drain(node, how, isLate);
+    const cut = setTimeout(
+      () => {
+        for (const listener of listeners) listener.cut();
+      },
+      Math.max(0, deadline - performance.now()),
+    );
+    await closed;
+    clearTimeout(cut);
+    for (const detach of attachments) detach();
+    await node.stop();
+  };
+
+  return {
+    async listen(where) {
+      if (closing !== undefined) throw new HoldfastError("draining", "This node was closed; create another.");
+      const listener = await Listener.open(node, front, where);
+      listeners.add(listener);
+      return { url: listener.url };
+    },
+    attach(server, { path = "" } = {}) {
+      if (path !== "" && !/^(?:\/[^/?#]+)+$/.test(path)) {
+        throw new ConfigurationError(['"path" begins with "/" and does not end with it, as in "/live".']);
+      }
+      const restore = attach(node, front, server, path);
+      const detach = () => {
+        if (attachments.delete(detach)) restore();
+      };
+      attachments.add(detach);
+      return detach;
+    },
+    handler(request, response, next) {
+      if (front.handle(request, response, "")) return;
+      if (next !== undefined) next();
+      else front.refuse(request, response, new HoldfastError("not_found"));
+    },
+    upgrade(request, socket, head) {
+      if (!front.ownsUpgrade(request, "")) return false;
+      void front.upgrade(request, socket, head, "");
+      return true;
+    },
+    async publish(channel, data, { from, ifMatch, ...labels } = {}) {
+      checkLabels(labels);
+      const draft = { ...labels, payload: toPayload(data) };
+      const principal = from === undefined ? {} : { user: from };
+      const condition = ifMatch === undefined ? undefined : parseCursor(ifMatch);
+      const name = parseChannelName(channel);
+      const [result] = await publishAs(principal, node.hubs, name, [draft], condition);
+      if (result === undefined) throw new HoldfastError("internal", "The broker acknowledged nothing.");
+      return result;
+    },
+    stats: () => node.stats(),
+    close(how = {}) {
+      closing ??= close(how);
+      return closing;
+    },
+  };
+}

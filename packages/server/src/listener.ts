@@ -1,0 +1,186 @@
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { createServer, type IncomingMessage, type ServerOptions, type ServerResponse } from "node:http";
+import { createSecureServer } from "node:http2";
+import type { AddressInfo, Server, Socket } from "node:net";
+import { HoldfastError } from "@holdfast/protocol";
+import type { Front } from "./front.ts";
+import type { Node } from "./node.ts";
+import { ConfigurationError } from "./options.ts";
+import { isLoopbackHost } from "./origins.ts";
+
+export interface ListenOptions {
+  /** 0 takes any free port. */
+  readonly port: number;
+  /** 127.0.0.1 unless given. */
+  readonly host?: string;
+  /** Certificate chain and key in PEM; with both the node speaks HTTP/2 and HTTP/1.1 over TLS, else HTTP/1.1. */
+  readonly cert?: string | Uint8Array;
+  readonly key?: string | Uint8Array;
+}
+
+/** Longer than proxies keep an idle connection: the side that reuses it must not be the one that finds it closed. */
+const keepAliveMs = 65_000;
+/** Streams of one HTTP/2 connection; each one that is held counts as a connection of its own. */
+const http2StreamsMax = 250;
+
+/** Surplus connections that are told so; those beyond are cut off, since even that would be too much. */
+function toldMax(connectionsMax: number): number {
+  return Math.min(1000, Math.ceil(connectionsMax / 10));
+}
+
+/** One socket that the node listens on by itself. */
+export class Listener {
+  readonly url: string;
+  readonly #server: Server;
+  readonly #sockets: Set<Socket>;
+
+  private constructor(server: Server, url: string, sockets: Set<Socket>) {
+    this.#server = server;
+    this.url = url;
+    this.#sockets = sockets;
+  }
+
+  /** Rejects with a `ConfigurationError` for what cannot be listened on, or with the system's own error. */
+  static async open(node: Node, front: Front, options: ListenOptions): Promise<Listener> {
+    const { port, host = "127.0.0.1", cert, key } = options;
+    checkExposure(node, host);
+    if ((cert === undefined) !== (key === undefined)) {
+      throw new ConfigurationError(['"cert" and "key" belong together; give both or neither.']);
+    }
+    const isSecure = cert !== undefined && key !== undefined;
+    const server = isSecure ? secureServer(node, front, { cert, key }) : plainServer(node, front);
+    serve(server, front);
+    const sockets = countSockets(server, node, front, isSecure);
+    warnOfFileLimit(node);
+    server.listen({ port, host });
+    await once(server, "listening");
+    const { port: actual } = server.address() as AddressInfo;
+    const name = host.includes(":") ? `[${host}]` : host;
+    return new Listener(server, `${isSecure ? "https" : "http"}://${name}:${actual}`, sockets);
+  }
+
+  /** Takes no more connections, and lets the idle ones go. Resolves when the last one has gone. */
+  async close(): Promise<void> {
+    const closed = once(this.#server, "close");
+    this.#server.close();
+    await closed;
+  }
+
+  /** Cuts every connection that is still there. */
+  cut(): void {
+    for (const socket of this.#sockets) socket.destroy();
+  }
+}
+
+function checkExposure(node: Node, host: string): void {
+  if (node.settings.access !== "loopback" || isLoopbackHost(host)) return;
+  throw new ConfigurationError([
+    `Without authentication this node listens on 127.0.0.1 only, not on ${host}. Configure "authenticate" and "authorize", or "open: true" to let everybody in.`,
+  ]);
+}
+
+function http1Options({ limits }: Node, front: Front): ServerOptions {
+  const { headersTimeoutMs, bodyTimeoutMs, headersBytesMax } = limits;
+  return {
+    headersTimeout: headersTimeoutMs,
+    // The body has its own deadline, with a better answer; this one is for requests that nobody reads.
+    requestTimeout: headersTimeoutMs + 2 * bodyTimeoutMs,
+    connectionsCheckingInterval: Math.max(20, Math.min(2000, Math.floor(headersTimeoutMs / 4))),
+    keepAliveTimeout: keepAliveMs,
+    maxHeaderSize: headersBytesMax,
+    noDelay: true,
+    shouldUpgradeCallback: (request) => front.ownsUpgrade(request, ""),
+  };
+}
+
+function plainServer(node: Node, front: Front): Server {
+  return createServer(http1Options(node, front));
+}
+
+function secureServer(
+  node: Node,
+  front: Front,
+  { cert, key }: { cert: string | Uint8Array; key: string | Uint8Array },
+) {
+  const options = http1Options(node, front);
+  const { headersTimeoutMs, headersBytesMax, heartbeatMs } = node.limits;
+  const server = createSecureServer({
+    ...options,
+    http1Options: options,
+    allowHTTP1: true,
+    cert: Buffer.from(cert),
+    key: Buffer.from(key),
+    handshakeTimeout: headersTimeoutMs,
+    settings: { maxConcurrentStreams: http2StreamsMax, maxHeaderListSize: headersBytesMax },
+  });
+  // Heartbeats keep a connection with streams from ever being idle.
+  server.setTimeout(Math.max(2 * keepAliveMs, 3 * heartbeatMs));
+  return server;
+}
+
+function serve(server: Server, front: Front): void {
+  const answer = (request: IncomingMessage, response: ServerResponse) => {
+    if (front.handle(request, response, "")) return;
+    front.refuse(
+      request,
+      response,
+      new HoldfastError("not_found", "There is nothing here. Channels are at /channels/{channel}."),
+    );
+  };
+  server.on("request", answer);
+  server.on("checkContinue", (request: IncomingMessage, response: ServerResponse) => {
+    front.noteContinue(request);
+    answer(request, response);
+  });
+  server.on("upgrade", (request: IncomingMessage, socket: Socket, head: Buffer) => {
+    void front.upgrade(request, socket, head, "");
+  });
+  server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) =>
+    front.clientError(error, socket),
+  );
+}
+
+/** Keeps count of the connections, and refuses those beyond the limit. Rule BND-2. */
+function countSockets(server: Server, node: Node, front: Front, isSecure: boolean): Set<Socket> {
+  const { connectionsMax } = node.limits;
+  const most = connectionsMax + toldMax(connectionsMax);
+  const sockets = new Set<Socket>();
+  const surplus = (socket: Socket) => {
+    if (sockets.size > connectionsMax) front.markSurplus(socket);
+  };
+  // Before the HTTP server's own listener: what is refused here costs no parser and no handshake.
+  server.prependListener("connection", (socket: Socket) => {
+    if (sockets.size >= most) {
+      socket.resetAndDestroy();
+      return;
+    }
+    sockets.add(socket);
+    node.connections++;
+    if (!isSecure) surplus(socket);
+    socket.once("close", () => {
+      sockets.delete(socket);
+      node.connections--;
+    });
+  });
+  if (isSecure) server.prependListener("secureConnection", surplus);
+  return sockets;
+}
+
+/** A process that may open fewer files than it may have connections fails in ways that are hard to read. */
+function warnOfFileLimit({ limits, log }: Node): void {
+  let text: string;
+  try {
+    text = readFileSync("/proc/self/limits", "utf8");
+  } catch {
+    return;
+  }
+  const filesMax = Number(/^Max open files +(\d+)/m.exec(text)?.[1] ?? Number.NaN);
+  if (!(filesMax < limits.connectionsMax)) return;
+  log({
+    level: "warn",
+    message: `This process may open ${filesMax} files, fewer than connectionsMax. Raise it with "ulimit -n", or lower connectionsMax.`,
+    filesMax,
+    connectionsMax: limits.connectionsMax,
+  });
+}

@@ -1,0 +1,186 @@
+import { randomBytes } from "node:crypto";
+import { type Broker, MemoryBroker } from "@holdfast/core/broker";
+import { type Clock, Hubs, type Session } from "@holdfast/core/server";
+import { HoldfastError, type Limits, namespaceOf } from "@holdfast/protocol";
+import { withDeadline } from "./broker-deadline.ts";
+import { Deadlines, type Timed } from "./deadlines.ts";
+import { Gatekeeper } from "./gatekeeper.ts";
+import type { Logger } from "./log.ts";
+import type { Settings } from "./options.ts";
+import { Origins } from "./origins.ts";
+import { Readiness } from "./readiness.ts";
+import { Tick } from "./tick.ts";
+
+/** What a node holds and does right now. */
+export interface Stats {
+  /** Sockets of the node's own listener. */
+  readonly connections: number;
+  /** WebSockets, event streams and JSON answers of the session protocol that are being held. */
+  readonly sessions: number;
+  /** Subscriptions, and long polls. */
+  readonly readers: number;
+  /** JSON answers that are being held. */
+  readonly waiters: number;
+  /** Channels followed, and what is kept of them. */
+  readonly hubs: number;
+  readonly tailEvents: number;
+  readonly tailBytes: number;
+  /** Appends that the broker has not answered yet. */
+  readonly publishing: number;
+}
+
+/** An answer that is held back until there is something to say. */
+export interface Waiter {
+  /** Answers now, because the node goes away. */
+  drain(): void;
+}
+
+/** A session with its connection, as the node keeps it. */
+export interface Link {
+  readonly session: Session;
+  /** Whose deadlines count: the session's, or those of its dialogue. */
+  readonly timed: Timed;
+  /** Stops reading from the client. */
+  pauseInput(): void;
+}
+
+const alphabet = "abcdefghijklmnopqrstuvwxyz0123456789";
+
+function drawText(length: number): string {
+  let text = "";
+  // A byte has a multiple of 36 values below 252.
+  while (text.length < length) {
+    for (const byte of randomBytes(length))
+      if (byte < 252 && text.length < length) text += alphabet[byte % 36];
+  }
+  return text;
+}
+
+/** One server process: what its routes and transports share. */
+export class Node {
+  readonly id = drawText(8);
+  readonly settings: Settings;
+  readonly limits: Limits;
+  readonly clock: Clock = { now: () => Date.now() };
+  readonly deadlines: Deadlines;
+  readonly tick = new Tick();
+  readonly broker: Broker;
+  readonly hubs: Hubs;
+  readonly gatekeeper: Gatekeeper;
+  readonly origins: Origins;
+  readonly readiness: Readiness;
+  readonly log: Logger;
+  readonly links = new Set<Link>();
+  readonly waiters = new Set<Waiter>();
+  /** Sockets of the node's own listeners. */
+  connections = 0;
+  isDraining = false;
+  readonly #ownBroker: Broker | undefined;
+  #publishing = 0;
+  #sessions = 0;
+
+  constructor(settings: Settings) {
+    this.settings = settings;
+    this.limits = settings.limits;
+    this.log = settings.logger;
+    this.gatekeeper = new Gatekeeper(settings, this.clock);
+    this.origins = new Origins(settings.access, settings.origins);
+    this.deadlines = new Deadlines({
+      everyMs: sweepMs(settings),
+      now: this.clock.now,
+      onStep: () => {
+        for (const { session } of this.links) session.heard();
+      },
+    });
+    const { broker, owned } = this.#makeBroker();
+    this.#ownBroker = owned ? broker : undefined;
+    this.broker = this.#counted(withDeadline(broker, settings.brokerDeadlineMs, this.deadlines));
+    this.hubs = new Hubs({
+      broker: this.broker,
+      clock: this.clock,
+      limits: this.limits,
+      settings: (namespace) => settings.namespace(namespace),
+      schedule: () => this.tick.schedule(),
+    });
+    this.readiness = new Readiness(this);
+    this.tick.deliverFrom(this.hubs);
+    this.deadlines.add(this.hubs);
+  }
+
+  #makeBroker(): { broker: Broker; owned: boolean } {
+    const { broker } = this.settings;
+    if (broker !== undefined && typeof broker !== "function") return { broker, owned: false };
+    const { clock, settings } = this;
+    const retention = (channel: string) => settings.namespace(namespaceOf(channel)).retention;
+    if (broker !== undefined) return { broker: broker({ clock, retention }), owned: true };
+    return { broker: new MemoryBroker({ clock, epochSeed: drawText(6), retention }), owned: true };
+  }
+
+  #counted(broker: Broker): Broker {
+    return {
+      ...broker,
+      append: async (channel, drafts, ifMatch) => {
+        this.#publishing++;
+        try {
+          return await broker.append(channel, drafts, ifMatch);
+        } finally {
+          this.#publishing--;
+        }
+      },
+    };
+  }
+
+  get publishing(): number {
+    return this.#publishing;
+  }
+
+  /** Lets one more stream or held answer in; throws `draining` or `overloaded`. */
+  admit(): void {
+    if (this.isDraining)
+      throw new HoldfastError("draining", "This node is going away; come back, and another answers.");
+    const { connectionsMax } = this.limits;
+    if (this.links.size + this.waiters.size >= connectionsMax) {
+      throw new HoldfastError(
+        "overloaded",
+        `This node serves at most ${connectionsMax} connections (connectionsMax).`,
+      );
+    }
+  }
+
+  nextSessionId(): string {
+    return `${this.id}-${(this.#sessions++).toString(36)}`;
+  }
+
+  enter(link: Link): void {
+    this.links.add(link);
+    this.deadlines.add(link.timed);
+  }
+
+  leave(link: Link): void {
+    this.links.delete(link);
+    this.deadlines.delete(link.timed);
+  }
+
+  stats(): Stats {
+    return {
+      connections: this.connections,
+      sessions: this.links.size,
+      waiters: this.waiters.size,
+      publishing: this.#publishing,
+      ...this.hubs.stats(),
+    };
+  }
+
+  async stop(): Promise<void> {
+    this.hubs.stop();
+    this.deadlines.stop();
+    await this.#ownBroker?.stop();
+  }
+}
+
+/** Fine enough for the shortest deadline that is configured, and coarse enough to cost nothing. */
+function sweepMs({ limits, brokerDeadlineMs }: Settings): number {
+  const { heartbeatMs, helloTimeoutMs, bodyTimeoutMs } = limits;
+  const shortest = Math.min(heartbeatMs, helloTimeoutMs, bodyTimeoutMs, brokerDeadlineMs);
+  return Math.max(10, Math.min(250, Math.floor(shortest / 10)));
+}

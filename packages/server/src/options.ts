@@ -1,0 +1,225 @@
+import type { Broker, Retention } from "@holdfast/core/broker";
+import {
+  type Action,
+  type Clock,
+  defaultNamespace,
+  type NamespaceSettings,
+  type Principal,
+} from "@holdfast/core/server";
+import { defaultLimits, type Limits } from "@holdfast/protocol";
+import * as v from "valibot";
+import { type Logger, stderrLogger } from "./log.ts";
+
+/** The part of a client's request by which it may be known. */
+export interface ConnectionRequest {
+  /** The path and query, as they were sent. */
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  /** The address of the peer: of the nearest proxy where there is one. */
+  readonly remoteAddress: string | undefined;
+}
+
+/** What a node decides for a broker that it is to make. */
+export interface BrokerSetting {
+  readonly clock: Clock;
+  retention(channel: string): Retention;
+}
+
+/** What a namespace changes of the defaults. */
+export type NamespaceOptions = Partial<Omit<NamespaceSettings, "retention">> & {
+  readonly retention?: Partial<Retention>;
+};
+
+export interface HoldfastOptions {
+  /** Where the logs live: in this process unless given. A function is called once, and what it made is stopped at the end. */
+  readonly broker?: Broker | ((setting: BrokerSetting) => Broker);
+  readonly limits?: Partial<Limits>;
+  /** By name; the namespace "" is that of channels without a ":", and the others start from it. */
+  readonly namespaces?: Readonly<Record<string, NamespaceOptions>>;
+  /** Resolves a token, or its absence, to a principal; null means that it is refused. Needs `authorize`. */
+  readonly authenticate?: (
+    token: string | undefined,
+    request: ConnectionRequest,
+  ) => Principal | null | Promise<Principal | null>;
+  readonly authorize?: (principal: Principal, action: Action, channel: string) => boolean | Promise<boolean>;
+  /** Lets anybody who can reach this node read and publish everything. */
+  readonly open?: boolean;
+  /** Origins of other sites, as in `https://example.com`, whose pages may use this node. */
+  readonly origins?: readonly string[];
+  readonly logger?: Logger;
+  /** How long any call to the broker may take, in ms. 5,000 unless given. */
+  readonly brokerDeadlineMs?: number;
+}
+
+/** Who may come in at all: `loopback` serves this machine alone, because nothing was said about anybody else. */
+export type Access = "authenticated" | "open" | "loopback";
+
+/** Options with every default filled in. */
+export interface Settings {
+  readonly access: Access;
+  readonly authenticate: HoldfastOptions["authenticate"];
+  readonly authorize: HoldfastOptions["authorize"];
+  readonly broker: HoldfastOptions["broker"];
+  readonly brokerDeadlineMs: number;
+  readonly limits: Limits;
+  readonly logger: Logger;
+  readonly origins: readonly string[];
+  namespace(name: string): NamespaceSettings;
+}
+
+/** A configuration that cannot be served; `mistakes` has a sentence for each. */
+export class ConfigurationError extends Error {
+  override readonly name = "ConfigurationError";
+  readonly mistakes: readonly string[];
+
+  constructor(mistakes: readonly string[]) {
+    super(
+      mistakes.length === 1 ? mistakes[0] : `The configuration has mistakes:\n- ${mistakes.join("\n- ")}`,
+    );
+    this.mistakes = mistakes;
+  }
+}
+
+/** These limits can be switched off by 0. */
+const mayBeZero = new Set<keyof Limits>(["stalledMsMax", "presenceGraceMs"]);
+
+const wholeFrom = (min: number) => {
+  const message = `must be a whole number from ${min} up`;
+  return v.pipe(v.number(message), v.integer(message), v.minValue(min, message));
+};
+const aFunction = v.custom<(...given: never[]) => unknown>(
+  (value) => typeof value === "function",
+  "must be a function",
+);
+
+function partialOf(numbers: object, minimum: (name: string) => number) {
+  const entries = Object.keys(numbers).map((name) => [name, v.optional(wholeFrom(minimum(name)))] as const);
+  return v.strictObject(Object.fromEntries(entries), "must be an object of settings");
+}
+
+const retention = partialOf(defaultNamespace.retention, () => 0);
+
+const namespace = v.strictObject(
+  {
+    mode: v.optional(v.picklist(["every", "latest"], 'must be "every" or "latest"')),
+    maxLag: v.optional(wholeFrom(0)),
+    tailEventsMax: v.optional(wholeFrom(1)),
+    tailBytesMax: v.optional(wholeFrom(1)),
+    retention: v.optional(retention),
+  },
+  "must be an object of settings",
+);
+
+const namespaceName = v.pipe(
+  v.string(),
+  v.regex(/^[A-Za-z0-9_.@-]{0,127}$/, "is no namespace: that is up to 127 of A-Z a-z 0-9 _ . @ -"),
+);
+
+const isOrigin = (value: string) =>
+  value === "null" || (URL.canParse(value) && new URL(value).origin === value);
+
+const schema = v.strictObject({
+  broker: v.optional(
+    v.custom<Broker>(
+      (value) =>
+        typeof value === "function" || (typeof value === "object" && value !== null && "append" in value),
+      "must be a broker, or a function that makes one",
+    ),
+  ),
+  limits: v.optional(partialOf(defaultLimits, (name) => (mayBeZero.has(name as keyof Limits) ? 0 : 1))),
+  namespaces: v.optional(v.record(namespaceName, namespace, "must be an object of namespaces by name")),
+  authenticate: v.optional(aFunction),
+  authorize: v.optional(aFunction),
+  open: v.optional(v.boolean("must be true or false")),
+  origins: v.optional(
+    v.array(
+      v.pipe(
+        v.string('must be an origin such as "https://example.com"'),
+        v.check(isOrigin, 'must be an origin such as "https://example.com", without a path'),
+      ),
+      "must be a list of origins",
+    ),
+  ),
+  logger: v.optional(aFunction),
+  brokerDeadlineMs: v.optional(wholeFrom(1)),
+});
+
+function sentence(issue: v.BaseIssue<unknown>): string {
+  const path = v.getDotPath(issue);
+  if (path === null) return "The options must be an object.";
+  if (issue.expected === "never") return `There is no option "${path}".`;
+  return `The option "${path}" ${issue.message}.`;
+}
+
+/** What no single option is to blame for. */
+function contradictions(options: HoldfastOptions, limits: Limits): string[] {
+  const mistakes: string[] = [];
+  if (options.authenticate !== undefined && options.authorize === undefined) {
+    mistakes.push(
+      'With "authenticate" the option "authorize" is needed; () => true lets every principal do everything.',
+    );
+  }
+  if (options.authorize !== undefined && options.authenticate === undefined) {
+    mistakes.push('The option "authorize" needs "authenticate", which says who is there.');
+  }
+  if (options.open === true && options.authenticate !== undefined) {
+    mistakes.push('"open" and "authenticate" contradict each other; give one.');
+  }
+  for (const [smaller, larger] of ordered) {
+    if (limits[smaller] > limits[larger]) {
+      mistakes.push(
+        `"limits.${smaller}" (${limits[smaller]}) must not exceed "limits.${larger}" (${limits[larger]}).`,
+      );
+    }
+  }
+  return mistakes;
+}
+
+const ordered: readonly (readonly [keyof Limits, keyof Limits])[] = [
+  ["pageEventsDefault", "pageEventsMax"],
+  ["eventBytesMax", "messageBytesMax"],
+  ["streamChannelsMax", "subscriptionsMax"],
+];
+
+/** Checks options and fills in what they leave open; throws a `ConfigurationError` that lists every mistake. */
+export function readOptions(options: HoldfastOptions): Settings {
+  const checked = v.safeParse(schema, options);
+  if (!checked.success) throw new ConfigurationError([...new Set(checked.issues.map(sentence))]);
+  const limits: Limits = { ...defaultLimits, ...options.limits };
+  const mistakes = contradictions(options, limits);
+  if (mistakes.length > 0) throw new ConfigurationError(mistakes);
+  return {
+    access:
+      options.authenticate !== undefined ? "authenticated" : options.open === true ? "open" : "loopback",
+    authenticate: options.authenticate,
+    authorize: options.authorize,
+    broker: options.broker,
+    brokerDeadlineMs: options.brokerDeadlineMs ?? 5000,
+    limits,
+    logger: options.logger ?? stderrLogger,
+    origins: options.origins ?? [],
+    namespace: namespacesOf(options.namespaces ?? {}),
+  };
+}
+
+function namespacesOf(given: Readonly<Record<string, NamespaceOptions>>): Settings["namespace"] {
+  const base = refine(defaultNamespace, given[""]);
+  const named = new Map(Object.entries(given).map(([name, changes]) => [name, refine(base, changes)]));
+  return (name) => named.get(name) ?? base;
+}
+
+function refine(from: NamespaceSettings, changes: NamespaceOptions = {}): NamespaceSettings {
+  return { ...from, ...changes, retention: { ...from.retention, ...changes.retention } };
+}
+
+/** Asks of a broker what the settings need; throws a `ConfigurationError`. */
+export function checkCapabilities(broker: Broker, namespaces: HoldfastOptions["namespaces"]): void {
+  if (broker.capabilities.state) return;
+  const mistakes = Object.entries(namespaces ?? {})
+    .filter(([, { mode }]) => mode === "latest")
+    .map(
+      ([name]) =>
+        `The namespace "${name}" has the mode "latest", which the broker ${broker.name} cannot serve: it keeps no state by key.`,
+    );
+  if (mistakes.length > 0) throw new ConfigurationError(mistakes);
+}

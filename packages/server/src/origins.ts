@@ -1,0 +1,87 @@
+import type { IncomingMessage } from "node:http";
+import { HoldfastError, quoted } from "@holdfast/protocol";
+import type { Access } from "./options.ts";
+
+const loopbackHost = /^(?:localhost|(?:[^.]+\.)*localhost|127(?:\.\d{1,3}){3}|\[?::1\]?)$/i;
+const loopbackAddress = /^(?:127\.|::1$|::ffff:127\.)/;
+
+/** Whether a host name or address means this machine. */
+export function isLoopbackHost(host: string): boolean {
+  return loopbackHost.test(host);
+}
+
+function hostname(authority: string): string {
+  return authority.replace(/:\d+$/, "");
+}
+
+function authorityOf(request: IncomingMessage): string {
+  const { headers } = request;
+  // HTTP/2 has a pseudo-header instead.
+  return String(headers[":authority"] ?? headers.host ?? "");
+}
+
+/** Says which peers and which pages may come in, before anybody asks who they are. */
+export class Origins {
+  readonly #access: Access;
+  readonly #listed: ReadonlySet<string>;
+
+  constructor(access: Access, listed: readonly string[]) {
+    this.#access = access;
+    this.#listed = new Set(listed);
+  }
+
+  /**
+   * Refuses a peer or page that may not come in, with `forbidden`; otherwise returns the headers that let a page of
+   * another origin read the answer.
+   */
+  admit(request: IncomingMessage): Readonly<Record<string, string>> {
+    if (this.#access === "loopback") refuseOtherMachines(request);
+    const { origin } = request.headers;
+    if (origin === undefined) return this.#access === "open" && this.#listed.size === 0 ? anyOrigin : varies;
+    if (this.#listed.has(origin)) {
+      return {
+        ...readable,
+        ...varies,
+        "Access-Control-Allow-Origin": origin,
+        "Access-Control-Allow-Credentials": "true",
+      };
+    }
+    if (this.#access === "open" && this.#listed.size === 0) return anyOrigin;
+    if (this.#access === "loopback" && URL.canParse(origin) && isLoopbackHost(new URL(origin).hostname)) {
+      return { ...readable, ...varies, "Access-Control-Allow-Origin": origin };
+    }
+    if (URL.canParse(origin) && new URL(origin).host === authorityOf(request)) return varies;
+    throw new HoldfastError(
+      "forbidden",
+      `Pages of ${quoted(origin)} may not use this node. Add that to "origins", or have the proxy pass the Host header on.`,
+    );
+  }
+}
+
+const readable = { "Access-Control-Expose-Headers": "ETag, Retry-After" };
+const anyOrigin = { ...readable, "Access-Control-Allow-Origin": "*" };
+/** A cache must not give one origin's answer to another. */
+const varies = { Vary: "Origin" };
+
+/** What a preflight request is told beside the methods. */
+export const preflightHeaders = {
+  "Access-Control-Allow-Headers":
+    "Authorization, Content-Type, Event-Key, Event-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID",
+  "Access-Control-Max-Age": "7200",
+};
+
+/** A proxy on this machine hides who is really there, and a page that rebinds its name reaches us as itself. */
+function refuseOtherMachines(request: IncomingMessage): void {
+  const { remoteAddress } = request.socket;
+  const { headers } = request;
+  const forwarded = headers.forwarded ?? headers["x-forwarded-for"] ?? headers["x-real-ip"];
+  const foreign =
+    (remoteAddress !== undefined && !loopbackAddress.test(remoteAddress)) ||
+    forwarded !== undefined ||
+    !isLoopbackHost(hostname(authorityOf(request)));
+  if (!foreign) return;
+  throw new HoldfastError(
+    "forbidden",
+    'Without authentication this node serves its own machine alone. Configure "authenticate", or "open: true" for everybody.',
+  );
+}

@@ -1,0 +1,50 @@
+import { STATUS_CODES } from "node:http";
+import type { Duplex } from "node:stream";
+import { type HoldfastError, toProblem } from "@holdfast/protocol";
+import type { Deadlines } from "./deadlines.ts";
+
+/** Seconds that come with an outcome that a client may try again, drawn so that clients spread. */
+function retryAfter(error: HoldfastError): string | undefined {
+  if (error.retry !== "retry" || error.code === "timed_out") return undefined;
+  return String(1 + Math.floor(Math.random() * 5));
+}
+
+/** An outcome as an HTTP answer. RFC 9457; rule HTTP-1. */
+export function problemAnswer(error: HoldfastError): { headers: Record<string, string>; body: string } {
+  const after = retryAfter(error);
+  return {
+    headers: {
+      "Content-Type": "application/problem+json",
+      "Cache-Control": "no-store",
+      "X-Content-Type-Options": "nosniff",
+      ...(after === undefined ? {} : { "Retry-After": after }),
+      ...(error.code === "unauthenticated" ? { "WWW-Authenticate": "Bearer" } : {}),
+    },
+    body: JSON.stringify(toProblem(error)),
+  };
+}
+
+/** How long a peer may take to read its refusal. */
+const lingerMs = 1000;
+
+/** Answers on a socket that no response stands for, and lets it go. */
+export function refuseOnSocket(
+  socket: Duplex,
+  error: HoldfastError,
+  deadlines: Deadlines,
+  more: Readonly<Record<string, string>> = {},
+): void {
+  const { headers, body } = problemAnswer(error);
+  const lines = Object.entries({
+    ...headers,
+    ...more,
+    "Content-Length": String(Buffer.byteLength(body)),
+    Connection: "close",
+  }).map(([name, value]) => `${name}: ${value}\r\n`);
+  socket.on("error", () => socket.destroy());
+  // Destroyed at once it would reset the connection while the peer still sends, and take the answer with it.
+  const cancel = deadlines.after(lingerMs, () => socket.destroy());
+  socket.once("close", cancel);
+  socket.resume();
+  socket.end(`HTTP/1.1 ${error.status} ${STATUS_CODES[error.status]}\r\n${lines.join("")}\r\n${body}`);
+}

@@ -1,0 +1,76 @@
+import { HoldfastError, toHoldfastError } from "@holdfast/protocol";
+import type { Node } from "./node.ts";
+
+/** How long an answer holds: whoever asks more often hears it again, and the log is spared. */
+const freshMs = 1000;
+
+/** Tells whether an event published here would be delivered, by having one delivered. Rule HTTP-3. */
+export class Readiness {
+  readonly #node: Node;
+  readonly #channel: string;
+  #last: { readonly at: number; readonly result: Promise<void> } | undefined;
+
+  constructor(node: Node) {
+    this.#node = node;
+    this.#channel = `holdfast.ready:${node.id}`;
+  }
+
+  /** Rejects with the reason when this node is not ready. */
+  async check(): Promise<void> {
+    const { clock, isDraining } = this.#node;
+    if (isDraining) throw new HoldfastError("draining", "This node is going away.");
+    const now = clock.now();
+    if (this.#last === undefined || Math.abs(now - this.#last.at) >= freshMs) {
+      this.#last = { at: now, result: this.#test() };
+      // Whoever asked hears of it; the one who asks next may be nobody.
+      this.#last.result.catch(() => {});
+    }
+    await this.#last.result;
+  }
+
+  async #test(): Promise<void> {
+    try {
+      await this.#node.broker.probe();
+      await this.#deliver();
+    } catch (thrown) {
+      const error = toHoldfastError(thrown);
+      if (error.status === 503) throw error;
+      throw new HoldfastError("broker_unavailable", `An event could not be delivered: ${error.message}`, {
+        cause: thrown,
+      });
+    }
+  }
+
+  async #deliver(): Promise<void> {
+    const { hubs, deadlines, settings } = this.#node;
+    const { to } = await hubs.page(this.#channel, { after: "latest" }, { eventsMax: 1, bytesMax: 1024 });
+    let cancel = () => {};
+    try {
+      await new Promise<void>((resolve, reject) => {
+        const { brokerDeadlineMs } = settings;
+        const late = () =>
+          reject(
+            new HoldfastError(
+              "broker_unavailable",
+              `An event published here was not delivered within ${brokerDeadlineMs} ms.`,
+            ),
+          );
+        const stop = deadlines.after(brokerDeadlineMs, late);
+        const publish = async () => {
+          const leave = await hubs.wait(this.#channel, to, resolve);
+          cancel = () => {
+            stop();
+            leave();
+          };
+          await hubs.publish(this.#channel, [{ payload: { encoding: "json", text: "true" }, key: "ready" }]);
+        };
+        publish().catch((error: unknown) => {
+          stop();
+          reject(error);
+        });
+      });
+    } finally {
+      cancel();
+    }
+  }
+}

@@ -1,0 +1,57 @@
+import {
+  type Cursor,
+  HoldfastError,
+  parseChannelName,
+  parseCompoundCursor,
+  type Start,
+} from "@holdfast/protocol";
+import type { Exchange } from "../exchange.ts";
+import { negotiate } from "../negotiate.ts";
+import type { Node } from "../node.ts";
+import { splitQuery, unknownParameter } from "../parameters.ts";
+import { streamChannels } from "../transports/sse.ts";
+
+/** `GET /events`: several channels in one event stream. Rule SSE-8. */
+export async function streamEvents(node: Node, exchange: Exchange): Promise<void> {
+  negotiate(exchange.header("accept"), ["text/event-stream"]);
+  const principal = await node.gatekeeper.principalOf(exchange.request);
+  const { channels, after } = parseEventsQuery(exchange.query, node.limits.streamChannelsMax);
+  const lastEventId = exchange.header("last-event-id") || after;
+  const cursors = lastEventId === undefined ? new Map<string, Cursor>() : parseCompoundCursor(lastEventId);
+  for (const channel of channels) await node.gatekeeper.demand(principal, "read", channel);
+  const starts = new Map<string, Start>(
+    channels.map((channel) => [channel, { after: cursors.get(channel) ?? "latest" }]),
+  );
+  if (exchange.isHead) exchange.answer(200, undefined, { "Content-Type": "text/event-stream" });
+  else await streamChannels(node, exchange, principal, starts);
+}
+
+function parseEventsQuery(
+  query: string,
+  channelsMax: number,
+): { channels: string[]; after: string | undefined } {
+  const channels: string[] = [];
+  let after: string | undefined;
+  for (const [name, value] of splitQuery(query)) {
+    if (name === "channel") {
+      const channel = parseChannelName(value);
+      if (channels.includes(channel)) {
+        throw new HoldfastError("bad_parameter", `The channel ${channel} is named more than once.`);
+      }
+      if (channels.length === channelsMax) {
+        throw new HoldfastError(
+          "bad_parameter",
+          `One stream reads at most ${channelsMax} channels. Open several.`,
+        );
+      }
+      channels.push(channel);
+    } else if (name !== "after") throw unknownParameter(name, ["channel", "after"]);
+    else if (after !== undefined)
+      throw new HoldfastError("bad_parameter", '"after" is given more than once.');
+    else after = value;
+  }
+  if (channels.length === 0) {
+    throw new HoldfastError("bad_parameter", "Name at least one channel, as in /events?channel=a&channel=b.");
+  }
+  return { channels, after };
+}

@@ -1,0 +1,82 @@
+import type { Farewell, Sink } from "@holdfast/core/server";
+import type { Flushable, Tick } from "../tick.ts";
+
+/**
+ * A sink that gathers what is written in one tick, so that a writable connection costs one write a tick.
+ *
+ * It is full when it and its socket hold `bytesMax` or more; what made it so is still taken whole.
+ */
+export abstract class BufferedSink implements Sink, Flushable {
+  readonly #tick: Tick;
+  readonly #bytesMax: number;
+  /** Nearly always there is one write a tick: that needs no list. */
+  #first: Uint8Array | undefined;
+  #rest: Uint8Array[] | undefined;
+  #bytes = 0;
+  #enlisted = false;
+  #isFull = false;
+  #held: boolean;
+  /** Called when a full sink has room again. */
+  onDrained: () => void = () => {};
+
+  /** `held` keeps everything back until `release` is called. */
+  constructor(tick: Tick, bytesMax: number, held = false) {
+    this.#tick = tick;
+    this.#bytesMax = bytesMax;
+    this.#held = held;
+  }
+
+  /** Bytes that the socket has taken and not sent. */
+  abstract get unsent(): number;
+
+  /** Whether the connection can still be written to. */
+  abstract get isWritable(): boolean;
+
+  /** Hands everything to the socket in one go; `taken` is called when all of it is out of this process. */
+  protected abstract put(
+    first: Uint8Array,
+    rest: readonly Uint8Array[] | undefined,
+    taken?: () => void,
+  ): void;
+
+  abstract close(farewell: Farewell): void;
+  abstract pauseInput(paused: boolean): void;
+
+  write(bytes: Uint8Array): boolean {
+    if (bytes.length === 0) return !this.#isFull;
+    if (this.#first === undefined) this.#first = bytes;
+    else if (this.#rest === undefined) this.#rest = [bytes];
+    else this.#rest.push(bytes);
+    this.#bytes += bytes.length;
+    if (!this.#enlisted && !this.#held) {
+      this.#enlisted = true;
+      this.#tick.enlist(this);
+    }
+    if (!this.#isFull) this.#isFull = this.#bytes + this.unsent >= this.#bytesMax;
+    return !this.#isFull;
+  }
+
+  flush(): void {
+    this.#enlisted = false;
+    const first = this.#first;
+    if (first === undefined || this.#held) return;
+    const rest = this.#rest;
+    this.#first = undefined;
+    this.#rest = undefined;
+    this.#bytes = 0;
+    if (!this.isWritable) return;
+    this.put(first, rest, this.#isFull ? this.#drained : undefined);
+  }
+
+  /** Lets out what was held back. */
+  release(): void {
+    this.#held = false;
+    this.flush();
+  }
+
+  readonly #drained = (error?: Error | null): void => {
+    if (error) return;
+    this.#isFull = false;
+    this.onDrained();
+  };
+}

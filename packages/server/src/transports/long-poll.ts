@@ -1,0 +1,70 @@
+import type { Page, Principal } from "@holdfast/core/server";
+import type { Cursor } from "@holdfast/protocol";
+import { namesTag, pageTag } from "../entity-tag.ts";
+import type { Exchange } from "../exchange.ts";
+import type { Node } from "../node.ts";
+import { answerPage, type PageRequest, readPage } from "./poll.ts";
+
+/** Answers with a page, held for `waitMs` while it would tell the client nothing. Rule JSON-3. */
+export async function answerHeldPage(
+  node: Node,
+  exchange: Exchange,
+  request: PageRequest,
+  { waitMs, principal }: { waitMs: number; principal: Principal },
+): Promise<void> {
+  const longest = node.clock.now() + waitMs;
+  const until = Math.min(longest, principal.expiresAt ?? longest);
+  let page = await readPage(node, request);
+  let wanted = request;
+  while (tellsNothing(exchange, page) && node.clock.now() < until && !node.isDraining) {
+    // An empty page is continued where it ended: "latest" means another place by now.
+    if (page.events.length === 0) wanted = { ...request, start: { after: page.to } };
+    await hold(node, exchange, request.channel, page.to, until);
+    if (exchange.isGone) return;
+    page = await readPage(node, wanted);
+  }
+  answerPage(node, exchange, page, isGiven(request));
+}
+
+function isGiven({ start }: PageRequest): boolean {
+  return start !== undefined && "after" in start && typeof start.after !== "string";
+}
+
+/** Whether the page is empty, or one that the client has already; and nothing else is known. */
+function tellsNothing(exchange: Exchange, page: Page): boolean {
+  if (page.more || page.closed || page.gap !== null) return false;
+  return page.events.length === 0 || namesTag(exchange.header("if-none-match"), pageTag(page.to, page));
+}
+
+/** Resolves when something lies after the cursor, the time is over, the node drains, or the client has gone. */
+function hold(node: Node, exchange: Exchange, channel: string, after: Cursor, until: number): Promise<void> {
+  node.admit();
+  return new Promise((resolve, reject) => {
+    let isOver = false;
+    let cancel = () => {};
+    const end = () => {
+      if (isOver) return;
+      isOver = true;
+      cancel();
+      node.deadlines.delete(timed);
+      node.waiters.delete(waiter);
+      resolve();
+    };
+    const timed = { deadline: until, tick: end };
+    const waiter = { drain: end };
+    node.deadlines.add(timed);
+    node.waiters.add(waiter);
+    exchange.onClose(end);
+    node.hubs.wait(channel, after, end).then(
+      (stop) => {
+        if (isOver) stop();
+        else cancel = stop;
+      },
+      (error: unknown) => {
+        // Settled first by this: a promise takes the first answer only.
+        reject(error);
+        end();
+      },
+    );
+  });
+}

@@ -1,0 +1,47 @@
+import type { Page } from "@holdfast/core/server";
+import { formatCursor, type Start } from "@holdfast/protocol";
+import { namesTag, pageTag } from "../entity-tag.ts";
+import type { Exchange } from "../exchange.ts";
+import type { Node } from "../node.ts";
+
+/** What a JSON read asks for. */
+export interface PageRequest {
+  readonly channel: string;
+  /** Undefined asks for the newest page. */
+  readonly start: Start | undefined;
+  readonly limit: number;
+}
+
+export async function readPage(node: Node, { channel, start, limit }: PageRequest): Promise<Page> {
+  const limits = { eventsMax: limit, bytesMax: node.limits.pageBytesMax };
+  return await node.hubs.page(channel, start ?? { last: limit }, limits);
+}
+
+/** How long a page that can never change may be kept. */
+const immutableAge = "max-age=86400";
+
+/** Answers with a page, or with 304 when the client has it already. Rules JSON-1, JSON-2, JSON-4. */
+export function answerPage(node: Node, exchange: Exchange, page: Page, isExact: boolean): void {
+  const tag = pageTag(page.to, page);
+  const isImmutable = isExact && page.exact && page.more && page.gap === null;
+  const scope = node.gatekeeper.authenticates ? "private" : "public";
+  const headers = {
+    ETag: tag,
+    "Cache-Control": isImmutable ? `${scope}, ${immutableAge}` : "no-store",
+    // The same URL is an event stream for those who ask for one.
+    Vary: "Accept",
+  };
+  if (namesTag(exchange.header("if-none-match"), tag)) exchange.answer(304, undefined, headers);
+  else exchange.answer(200, formatPage(page), headers);
+}
+
+function formatPage({ channel, from, to, events, more, closed, gap }: Page): string {
+  const gapJson =
+    gap === null
+      ? "null"
+      : JSON.stringify({ from: formatCursor(gap.from), to: formatCursor(gap.to), reason: gap.reason });
+  return (
+    `{"channel":"${channel}","from":"${formatCursor(from)}","cursor":"${formatCursor(to)}",` +
+    `"events":[${events.map((event) => event.json).join(",")}],"more":${more},"closed":${closed},"gap":${gapJson}}`
+  );
+}

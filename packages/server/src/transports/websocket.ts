@@ -1,0 +1,247 @@
+import type { Duplex } from "node:stream";
+import { Dialogue, type Farewell, framings, type Gate, type Principal, Session } from "@holdfast/core/server";
+import {
+  type ControlMessage,
+  type Draft,
+  decodePayload,
+  HoldfastError,
+  type Payload,
+  type Start,
+  subprotocols,
+  toHoldfastError,
+} from "@holdfast/protocol";
+import { WebSocket, WebSocketServer } from "ws";
+import type { Link, Node } from "../node.ts";
+import { BufferedSink } from "./buffered-sink.ts";
+import { observed } from "./observed.ts";
+
+/** How long a client may leave a closing handshake unanswered. */
+const closeTimeoutMs = 5000;
+
+/** What `ws` closes for by itself, told as everything else is: with the outcome's code as the reason. */
+const ownReasons: ReadonlyMap<number, string> = new Map([
+  [1002, "bad_message"],
+  [1007, "bad_utf8"],
+  [1009, "too_large"],
+]);
+
+class ReasonedWebSocket extends WebSocket {
+  override close(code?: number, reason?: string | Buffer): void {
+    super.close(code, reason ?? (code === undefined ? undefined : ownReasons.get(code)));
+  }
+}
+
+/** Makes what does the handshake and the parsing; it listens to nothing itself. */
+export function createAcceptor(messageBytesMax: number): WebSocketServer {
+  const options = {
+    noServer: true,
+    clientTracking: false,
+    // Each connection's own compressor would cost more memory than all the rest of it, and end the sharing of bytes.
+    perMessageDeflate: false,
+    maxPayload: messageBytesMax,
+    closeTimeout: closeTimeoutMs,
+    WebSocket: ReasonedWebSocket,
+    // A subprotocol that is not spoken was refused before.
+    handleProtocols: (offered: Set<string>) => offered.has(subprotocols.json) && subprotocols.json,
+  };
+  return new WebSocketServer(options);
+}
+
+/** The frames of a session are whole and unmasked, and so are those that `ws` writes: on one socket they do not mix. */
+class WebSocketSink extends BufferedSink {
+  readonly #socket: Duplex;
+  readonly #websocket: WebSocket;
+  #isPaused = false;
+  #isHeld = false;
+
+  constructor(node: Node, websocket: WebSocket, socket: Duplex) {
+    super(node.tick, node.limits.connectionBufferBytesMax);
+    this.#websocket = websocket;
+    this.#socket = socket;
+  }
+
+  get unsent(): number {
+    return this.#socket.writableLength;
+  }
+
+  get isWritable(): boolean {
+    return this.#websocket.readyState === WebSocket.OPEN;
+  }
+
+  protected put(first: Uint8Array, rest: readonly Uint8Array[] | undefined, taken?: () => void): void {
+    const socket = this.#socket;
+    if (rest === undefined) {
+      socket.write(first, taken);
+      return;
+    }
+    socket.cork();
+    socket.write(first);
+    const last = rest.length - 1;
+    for (const [index, bytes] of rest.entries()) socket.write(bytes, index === last ? taken : undefined);
+    socket.uncork();
+  }
+
+  close(farewell: Farewell): void {
+    this.flush();
+    const [code, reason] = closeFor(farewell);
+    // While input is paused the client's own close frame would never be read.
+    this.#websocket.resume();
+    this.#websocket.close(code, reason);
+  }
+
+  pauseInput(paused: boolean): void {
+    this.#isPaused = paused;
+    this.#steer();
+  }
+
+  /** Stops reading for a reason of the transport's own, beside the session's. */
+  holdInput(held: boolean): void {
+    this.#isHeld = held;
+    this.#steer();
+  }
+
+  #steer(): void {
+    if (!this.isWritable) return;
+    if (this.#isPaused || this.#isHeld) this.#websocket.pause();
+    else this.#websocket.resume();
+  }
+}
+
+function closeFor(farewell: Farewell): [code: number, reason: string] {
+  switch (farewell.kind) {
+    case "ended":
+      return [1000, "ended"];
+    case "refused":
+      return [farewell.error.closeCode, farewell.error.code];
+    case "reconnect":
+      return [1012, farewell.reason];
+  }
+}
+
+/** A socket that has become a WebSocket, and the gate of the request it came with. */
+export interface Accepted {
+  readonly node: Node;
+  readonly websocket: WebSocket;
+  readonly socket: Duplex;
+  readonly gate: Gate;
+}
+
+interface Listening {
+  receive(data: Buffer, isBinary: boolean): void;
+}
+
+/** Ties a session to its socket: everything it is told by the one is passed on to the other. */
+function tie(session: Session, sink: WebSocketSink, websocket: WebSocket, listening: Listening): void {
+  sink.onDrained = () => session.drained();
+  const heard = () => session.heard();
+  websocket.on("message", (data, isBinary) => {
+    if (!session.isClosed) listening.receive(data as Buffer, isBinary);
+  });
+  websocket.on("ping", heard);
+  websocket.on("pong", heard);
+  websocket.on("close", () => session.gone());
+  // What the peer did wrong is told to it by the close code that follows.
+  websocket.on("error", () => {});
+}
+
+/** Speaks the session protocol on a WebSocket. Rules SES-1 to SES-7. */
+export function serveSession({ node, websocket, socket, gate }: Accepted, token: string | undefined): void {
+  const { hubs, limits, clock } = node;
+  const sink = new WebSocketSink(node, websocket, socket);
+  const patient: Gate = {
+    ...gate,
+    async authenticate(given) {
+      // What the client says meanwhile waits in its socket, not here.
+      sink.holdInput(true);
+      try {
+        return await gate.authenticate(given);
+      } finally {
+        sink.holdInput(false);
+      }
+    },
+  };
+  const session = new Session({
+    id: node.nextSessionId(),
+    hubs,
+    sink,
+    framing: framings.sessionWebSocket,
+    gate,
+    limits,
+    clock,
+    principal: {},
+    hears: true,
+    onClose: () => node.leave(link),
+  });
+  const credential = token === undefined ? {} : { token };
+  const dialogue = new Dialogue({ session, gate: patient, limits, clock, ...credential });
+  const link: Link = { session, timed: dialogue, pauseInput: () => sink.holdInput(true) };
+  tie(session, sink, websocket, {
+    receive(data, isBinary) {
+      if (isBinary) dialogue.refuse(new HoldfastError("bad_json", "Messages are JSON in text frames."));
+      else dialogue.receive(data.toString());
+    },
+  });
+  node.enter(link);
+}
+
+/** What a plain WebSocket asks for. */
+export interface PlainRequest {
+  readonly channel: string;
+  readonly start: Start;
+  /** How its text messages are published. */
+  readonly format: "json" | "text";
+  readonly principal: Principal;
+}
+
+/** One channel as WebSocket messages, both ways. Rules WSP-1 to WSP-3. */
+export async function serveChannel(accepted: Accepted, request: PlainRequest): Promise<void> {
+  const { node, websocket, socket, gate } = accepted;
+  const { channel, start, format, principal } = request;
+  const sink = new WebSocketSink(node, websocket, socket);
+  const closeSoon = (farewell: Farewell) => queueMicrotask(() => session.close(farewell));
+  let isReading = false;
+  // What is heard here is written right after; only then the connection is let go.
+  const hear = (message: ControlMessage) => {
+    if (message.type === "subscribed") isReading = true;
+    else if (message.type === "end") closeSoon({ kind: "ended" });
+    else if (message.type === "error" && !isReading) {
+      closeSoon({ kind: "refused", error: new HoldfastError(message.code, message.message) });
+    }
+  };
+  const session = new Session({
+    id: node.nextSessionId(),
+    hubs: node.hubs,
+    sink,
+    framing: observed(framings.plainWebSocket, hear),
+    gate,
+    limits: node.limits,
+    clock: node.clock,
+    principal,
+    hears: true,
+    onClose: () => node.leave(link),
+  });
+  const link: Link = { session, timed: session, pauseInput: () => sink.holdInput(true) };
+  let published = 0;
+  tie(session, sink, websocket, {
+    receive(data, isBinary) {
+      session.heard();
+      session.publish(published++, channel, [draftOf(isBinary ? "base64" : format, data)]);
+    },
+  });
+  node.enter(link);
+  await session.subscribe({ channel, start, signals: false, presence: false });
+}
+
+/** A message as a draft. One that cannot be read is refused in its turn, behind those that came before it. Rule WSP-2. */
+function draftOf(encoding: Payload["encoding"], data: Buffer): Draft {
+  try {
+    return { payload: decodePayload(encoding, data) };
+  } catch (thrown) {
+    const error = toHoldfastError(thrown);
+    return {
+      get payload(): Payload {
+        throw error;
+      },
+    };
+  }
+}

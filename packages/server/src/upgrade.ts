@@ -1,0 +1,78 @@
+import type { IncomingMessage } from "node:http";
+import type { Duplex } from "node:stream";
+import { HoldfastError, quoted, subprotocols } from "@holdfast/protocol";
+import type { WebSocket } from "ws";
+import { tokenOf } from "./gatekeeper.ts";
+import type { Node } from "./node.ts";
+import { parseParameters, startOf } from "./parameters.ts";
+import { channelOf } from "./routes.ts";
+import { serveChannel, serveSession } from "./transports/websocket.ts";
+
+/** What goes on once the handshake is done. */
+type Open = (websocket: WebSocket, socket: Duplex) => void;
+
+/**
+ * Checks all that the request alone can tell before a WebSocket is opened. Rules SES-5, WSP-4, AUTH-1.
+ *
+ * `channelText` is undefined for `/connect`.
+ */
+export async function openWebSocket(
+  node: Node,
+  request: IncomingMessage,
+  channelText: string | undefined,
+  query: string,
+): Promise<Open> {
+  return channelText === undefined
+    ? await openSession(node, request, query)
+    : await openChannel(node, request, channelOf(channelText), query);
+}
+
+function offeredSubprotocols(request: IncomingMessage): string[] {
+  const header = request.headers["sec-websocket-protocol"] ?? "";
+  return header
+    .split(",")
+    .map((one) => one.trim())
+    .filter((one) => one !== "");
+}
+
+async function openSession(node: Node, request: IncomingMessage, query: string): Promise<Open> {
+  parseParameters(query, []);
+  const offered = offeredSubprotocols(request);
+  if (offered.length > 0 && !offered.includes(subprotocols.json)) {
+    throw new HoldfastError(
+      "unsupported_subprotocol",
+      `The subprotocol here is ${subprotocols.json}, not ${quoted(offered.join(", "))}.`,
+    );
+  }
+  const gate = node.gatekeeper.gateFor(request);
+  const token = tokenOf(request);
+  // Without one, `hello` may still bring it.
+  if (token !== undefined) await gate.authenticate(token);
+  return (websocket, socket) => serveSession({ node, websocket, socket, gate }, token);
+}
+
+async function openChannel(
+  node: Node,
+  request: IncomingMessage,
+  channel: string,
+  query: string,
+): Promise<Open> {
+  if (offeredSubprotocols(request).length > 0) {
+    throw new HoldfastError(
+      "unsupported_subprotocol",
+      "A channel's own WebSocket has no subprotocol; the session protocol is spoken at /connect.",
+    );
+  }
+  const { format = "json", ...position } = parseParameters(query, ["after", "last", "format"]);
+  if (format !== "json" && format !== "text") {
+    throw new HoldfastError("bad_parameter", `"format" is json or text, not ${quoted(format)}.`);
+  }
+  const start = startOf(position);
+  const { gatekeeper } = node;
+  const gate = gatekeeper.gateFor(request);
+  const principal = await gate.authenticate(tokenOf(request));
+  await gatekeeper.demand(principal, "read", channel);
+  return (websocket, socket) => {
+    void serveChannel({ node, websocket, socket, gate }, { channel, start, format, principal });
+  };
+}
