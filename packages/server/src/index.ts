@@ -17,3 +17,4 @@ export {
   type HoldfastOptions,
   type NamespaceOptions,
 } from "./options.ts";
+export { isLoopbackHost } from "./origins.ts";
