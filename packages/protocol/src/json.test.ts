@@ -30,32 +30,38 @@ const { value: json } = fc.letrec<{ value: string; array: string; object: string
     .map((members) => `{${members.join(",")}}`),
 }));
 
-/** The values inside `text`, as texts: rebuilt by name, or in order. */
-function pieces(text: string): unknown {
+/** What JSON.parse makes of the pieces that were found in `text`. */
+function reread(text: string): unknown {
   const start = valueStart(text);
-  const elements: string[] = [];
-  const members = new Map<string, string>();
-  const cut = (at: number) => text.slice(at, valueEnd(text, at));
-  let end = valueEnd(text, start);
-  if (text[start] === "[") {
-    end = visitElements(text, start, (at) => at + (elements[elements.push(cut(at)) - 1] ?? "").length);
-  } else if (text[start] === "{") {
-    end = visitMembers(text, start, (name, at) => {
-      members.set(name, cut(at));
-      return valueEnd(text, at);
-    });
+  const values: unknown[] = [];
+  const names: string[] = [];
+  const read = (at: number): number => {
+    const end = valueEnd(text, at);
+    values.push(JSON.parse(text.slice(at, end)));
+    return end;
+  };
+  const readMember = (name: string, at: number): number => {
+    names.push(name);
+    return read(at);
+  };
+  switch (text[start]) {
+    case "[":
+      assert.equal(text.slice(visitElements(text, start, read)).trim(), "");
+      return values;
+    case "{":
+      assert.equal(text.slice(visitMembers(text, start, readMember)).trim(), "");
+      return Object.fromEntries(names.map((name, index) => [name, values[index]]));
+    default:
+      assert.equal(text.slice(read(start)).trim(), "");
+      return values[0];
   }
-  assert.equal(text.slice(end).trim(), "");
-  if (text[start] === "[") return elements.map((element) => JSON.parse(element) as unknown);
-  if (text[start] !== "{") return JSON.parse(text.slice(start, end));
-  return Object.fromEntries([...members].map(([name, member]) => [name, JSON.parse(member) as unknown]));
 }
 
 test("[EVT-1] values are found in JSON text where JSON.parse sees them, the last of a repeated name included", () => {
   fc.assert(
     fc.property(spaces, json, spaces, (before, value, after) => {
       const text = before + value + after;
-      assert.deepEqual(pieces(text), JSON.parse(text));
+      assert.deepEqual(reread(text), JSON.parse(text));
     }),
     { numRuns: 2000 },
   );
@@ -66,6 +72,21 @@ test("[EVT-1] a value nested half a million deep is found without exhausting the
   assert.equal(valueEnd(deep, 0), deep.length);
   const objects = `${'{"a":'.repeat(200_000)}1${"}".repeat(200_000)}`;
   assert.equal(valueEnd(` ${objects} `, 1), objects.length + 1);
+});
+
+test("a text that is cut short ends the search, wherever it is cut", () => {
+  fc.assert(
+    fc.property(json, fc.nat(), (text, at) => {
+      const start = text.slice(0, at % text.length);
+      if (!/^[[{"]/.test(start)) return;
+      const refused = { name: "HoldfastError", code: "bad_json" };
+      const visit = (at: number) => valueEnd(start, at);
+      assert.throws(() => visit(0), refused);
+      if (start[0] === "{") assert.throws(() => visitMembers(start, 0, (_, at) => visit(at)), refused);
+      if (start[0] === "[") assert.throws(() => visitElements(start, 0, visit), refused);
+    }),
+    { numRuns: 1000 },
+  );
 });
 
 test("text that is no JSON is bad_json, whatever the parser says of it", () => {

@@ -16,10 +16,7 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
 
 // What follows finds values in JSON text that JSON.parse has accepted, so that they can be carried as they were
 // written: parsed and serialised again, 12345678901234567890 would be 12345678901234567000.
-// None of it recurses into values: text of one megabyte can nest half a million deep.
-
-/** Is told where a value begins, and answers where it ends. */
-export type ValueVisitor = (start: number) => number;
+// None of it recurses into values: text of one megabyte can nest half a million deep. Each loop ends with the text.
 
 const space = /[ \t\r\n]*/y;
 const scalar = /[^,\]} \t\r\n]*/y;
@@ -41,24 +38,32 @@ export function valueEnd(text: string, start: number): number {
   if (opening === '"') return stringEnd(text, start);
   if (opening !== "{" && opening !== "[") return skip(scalar, text, start);
   let depth = 0;
-  for (let at = start; ; at++) {
+  for (let at = start; at < text.length; at++) {
     const char = text[at];
     if (char === '"') at = stringEnd(text, at) - 1;
     else if (char === "{" || char === "[") depth++;
     else if ((char === "}" || char === "]") && --depth === 0) return at + 1;
   }
+  throw cutShort();
 }
 
 function stringEnd(text: string, start: number): number {
-  for (let at = start + 1; ; at++) {
-    at = text.indexOf('"', at);
+  for (let at = text.indexOf('"', start + 1); at !== -1; at = text.indexOf('"', at + 1)) {
     let backslashes = 0;
     while (text[at - 1 - backslashes] === "\\") backslashes++;
     if (backslashes % 2 === 0) return at + 1;
   }
+  throw cutShort();
 }
 
-/** Visits each member of the object that begins at `start`, repeated names included; answers where the object ends. */
+function cutShort(): HoldfastError {
+  return new HoldfastError("bad_json", "The text ends inside a JSON value.");
+}
+
+/**
+ * Visits each member of the object that begins at `start`, repeated names included; answers where the object ends.
+ * `visit` is told where the member's value begins, and answers where it ends.
+ */
 export function visitMembers(
   text: string,
   start: number,
@@ -76,9 +81,10 @@ export function visitMembers(
 }
 
 /** Visits each element of the array that begins at `start`; answers where the array ends. */
-export function visitElements(text: string, start: number, visit: ValueVisitor): number {
+export function visitElements(text: string, start: number, visit: (start: number) => number): number {
   let at = skip(space, text, start + 1);
   while (text[at] !== "]") {
+    if (at >= text.length) throw cutShort();
     at = skip(space, text, visit(at));
     if (text[at] === ",") at = skip(space, text, at + 1);
   }
