@@ -1,0 +1,71 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { HoldfastError } from "@holdfast/protocol";
+import type { Holdfast } from "@holdfast/server";
+
+export const ticksChannel = "bench:ticks";
+
+const perSecondMax = 200;
+/** Makes each event about a kilobyte, so that a slow line really fills up. */
+const ballast = "~".repeat(900);
+
+/** Publishes numbered events, so many a second. */
+export class Ticker {
+  readonly #holdfast: Holdfast;
+  readonly #stopping = new AbortController();
+  readonly #running: Promise<void>;
+  #perSecond = 20;
+
+  constructor(holdfast: Holdfast) {
+    this.#holdfast = holdfast;
+    this.#running = this.#run();
+  }
+
+  get perSecond(): number {
+    return this.#perSecond;
+  }
+
+  /** From 1 to 200; throws `bad_parameter`. */
+  set perSecond(wanted: unknown) {
+    if (typeof wanted !== "number" || !Number.isInteger(wanted) || wanted < 1 || wanted > perSecondMax) {
+      throw new HoldfastError("bad_parameter", `"perSecond" is a whole number from 1 to ${perSecondMax}.`);
+    }
+    this.#perSecond = wanted;
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    let nextAt = performance.now();
+    for (let number = 1; !this.#stopping.signal.aborted; number++) {
+      // #region publish
+      // The same number again is the same event: an id makes a retry harmless.
+      await this.#untilDone(() =>
+        this.#holdfast.publish("bench:ticks", { number, ballast }, { id: `tick-${number}` }),
+      );
+      // #endregion
+      const now = performance.now();
+      // After a pause of the process there is nothing to make up for.
+      nextAt = Math.max(nextAt + 1000 / this.#perSecond, now - 1000);
+      if (nextAt > now) await this.#pause(nextAt - now);
+    }
+  }
+
+  async #untilDone(publish: () => Promise<unknown>): Promise<void> {
+    while (!this.#stopping.signal.aborted) {
+      try {
+        await publish();
+        return;
+      } catch (error) {
+        console.error("The ticker could not publish, and tries again:", error);
+        await this.#pause(1000);
+      }
+    }
+  }
+
+  async #pause(ms: number): Promise<void> {
+    await sleep(ms, undefined, { signal: this.#stopping.signal }).catch(() => {});
+  }
+}

@@ -1,0 +1,47 @@
+import { randomInt } from "node:crypto";
+import { type Broker, defaultRetention, MemoryBroker, type Retention } from "@holdfast/core/broker";
+import { namespaceOf } from "@holdfast/protocol";
+import { createHoldfast, type Holdfast } from "@holdfast/server";
+import { authenticate, authorize } from "./access.ts";
+
+/** What each kind of channel keeps: enough for its example, and no more. */
+const kept: Readonly<Record<string, Partial<Retention>>> = {
+  "": { eventsMax: 600 },
+  chat: { eventsMax: 500 },
+  inbox: { eventsMax: 200 },
+  job: { eventsMax: 1000, ageMsMax: 3_600_000 },
+  // Fifty seconds at 20 events a second, five at 200: a line that is cut for longer is told of a gap.
+  bench: { eventsMax: 1000 },
+};
+
+/** The logs of this process, which all its nodes share. */
+export function createLogs(): Broker {
+  const letters = "abcdefghijklmnopqrstuvwxyz";
+  return new MemoryBroker({
+    clock: { now: () => Date.now() },
+    epochSeed: Array.from({ length: 6 }, () => letters[randomInt(letters.length)]).join(""),
+    retention: (channel) => ({ ...defaultRetention, ...kept[namespaceOf(channel)] }),
+  });
+}
+
+/** The node behind the page. */
+export function createPageNode(broker: Broker): Holdfast {
+  return createHoldfast({
+    broker,
+    authenticate,
+    authorize,
+    limits: { eventBytesMax: 4096, messageBytesMax: 65_536, heartbeatMs: 5000 },
+  });
+}
+
+/** A node behind one of the bench's lines, used by the page on `pagePort`. */
+export function createLaneNode(broker: Broker, pagePort: number): Holdfast {
+  return createHoldfast({
+    broker,
+    authenticate,
+    authorize,
+    origins: ["127.0.0.1", "localhost"].map((name) => `http://${name}:${pagePort}`),
+    // Short, so that a visitor sees a dead line noticed, and a slow one fill.
+    limits: { heartbeatMs: 2000, connectionBufferBytesMax: 16_384 },
+  });
+}
