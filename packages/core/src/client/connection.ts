@@ -133,6 +133,17 @@ export class Connection {
     this.#subscriptions.change(channel, wants);
   }
 
+  /** Joins a subscribed channel as a member with this data, or updates it; `undefined` leaves. Rule PRS-1. */
+  join(channel: string, data: unknown, now: number): void {
+    this.#at(now);
+    const link = this.#lifeline.current;
+    const wants = this.#subscriptions.change(channel, { join: data });
+    if (wants === undefined || link?.transport !== "websocket" || link.place(channel)?.state !== "attached")
+      return;
+    link.move(channel, { wants });
+    this.#say(link, { type: "presence", channel, data: data ?? null });
+  }
+
   /** The application has taken `count` of the events given to it. */
   consumed(channel: string, count: number, now: number): void {
     this.#at(now);
@@ -167,7 +178,7 @@ export class Connection {
     this.#checkOpen();
     const link = this.#lifeline.current;
     // An error that answers it names only the channel: where that is being joined, it would look like a refusal.
-    if (link?.transport === "websocket" && link.channels.get(parseChannelName(channel)) === "attached") {
+    if (link?.transport === "websocket" && link.place(parseChannelName(channel))?.state === "attached") {
       this.#say(link, { type: "signal", channel, key, data });
     } else {
       this.#posts.signal(channel, key, data);
@@ -316,11 +327,9 @@ export class Connection {
   }
 
   #failed(link: Link, error: HoldfastError, ref: number | undefined): void {
-    if (ref === undefined) {
-      link.lastError = error;
-      return;
-    }
-    this.#publishing.refused(ref, error);
+    if (ref !== undefined) this.#publishing.refused(ref, error);
+    // On HTTP it answers the `hello`, and the answer ends. A WebSocket that is to end for it says so as it closes.
+    else if (link.transport !== "websocket") link.lastError = error;
     if (error.retry === "reauthenticate") this.#reauthenticate(link.token, error);
   }
 

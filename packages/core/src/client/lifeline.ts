@@ -233,9 +233,13 @@ export class Lifeline {
     this.#isDoubtful = false;
     this.#parts.host.dropped(link);
     if (loss.type === "refused" && !this.#mayRepeat(link, loss.error)) return;
-    const delayMs =
+    const { recovery, timing } = this.#parts;
+    const heldMs = this.#now - (link.goodAt ?? this.#now);
+    // A token that has had its time is renewed at once; one that is taken and then refused would be an endless loop.
+    const isExpired = isUnauthenticated(loss) && heldMs >= timing.stableMs;
+    const givenMs =
       link.reconnectAt === undefined ? delayOf(loss) : Math.max(0, link.reconnectAt - this.#now);
-    this.#parts.recovery.lost(this.#now - (link.goodAt ?? this.#now), delayMs);
+    recovery.lost(heldMs, isExpired ? 0 : givenMs);
   }
 
   #comingLost(link: Link, loss: Loss): void {
@@ -247,7 +251,7 @@ export class Lifeline {
       if (link.purpose === "climb") return;
       this.#current.stale = this.#current.transport !== "websocket";
       this.#renewAt = this.#now + renewBackoff.next(delayOf(loss));
-    } else if (loss.type === "refused" && loss.error.retry === "reauthenticate") {
+    } else if (isUnauthenticated(loss)) {
       recovery.clear();
     } else if (loss.type === "refused" || link.goodAt !== undefined || link.purpose === "climb") {
       recovery.later(delayOf(loss));
@@ -329,4 +333,8 @@ export class Lifeline {
 
 function delayOf(loss: Loss): number | undefined {
   return loss.type === "refused" ? loss.delayMs : undefined;
+}
+
+function isUnauthenticated(loss: Loss): boolean {
+  return loss.type === "refused" && loss.error.retry === "reauthenticate";
 }

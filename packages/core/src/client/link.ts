@@ -1,5 +1,6 @@
 import type { HoldfastError } from "@holdfast/protocol";
 import type { Transport } from "./ladder.ts";
+import type { Subscription, Wants } from "./subscription.ts";
 import type { Timing } from "./timing.ts";
 
 /**
@@ -7,6 +8,13 @@ import type { Timing } from "./timing.ts";
  * joined again. What comes for one that is lost or leaving is of the past.
  */
 export type Attachment = "awaiting" | "attached" | "lost" | "leaving";
+
+/** A channel's place on a link: for whom, and what the server was told of what it wants. */
+export interface Place {
+  readonly state: Attachment;
+  readonly subscription: Subscription;
+  readonly wants: Wants;
+}
 
 /** What a link is opened for; only a `climb` may fail without consequence. */
 export type Purpose = "connect" | "renew" | "climb";
@@ -33,9 +41,8 @@ export class Link {
   phase: LinkPhase = "opening";
   /** The token the server knows it by. */
   token: string | undefined;
-  readonly channels = new Map<string, Attachment>();
-  /** Channels in `awaiting`. */
-  awaiting = 0;
+  readonly #places = new Map<string, Place>();
+  #awaiting = 0;
   /** What it carries is no longer what is wanted, and this transport cannot say so. */
   stale = false;
   /** When its first `welcome` came. */
@@ -44,7 +51,7 @@ export class Link {
   limits: ServerLimits | undefined;
   /** The server wants it to come back at this time. */
   reconnectAt: number | undefined;
-  /** What the server said before it closed. */
+  /** What the server said before it ended its answer. */
   lastError: HoldfastError | undefined;
   /** Whether this poll brought anything. */
   fruitful = false;
@@ -138,21 +145,46 @@ export class Link {
     this.#verifyBy = now + this.#timing.verifyTimeoutMs;
   }
 
-  attach(channel: string, attachment: Attachment): void {
-    this.detach(channel);
-    if (attachment === "awaiting") this.awaiting++;
-    this.channels.set(channel, attachment);
+  /** The channels it carries, or did. */
+  get channels(): Iterable<string> {
+    return this.#places.keys();
+  }
+
+  /** How many channels the server has not answered yet. */
+  get awaiting(): number {
+    return this.#awaiting;
+  }
+
+  place(channel: string): Place | undefined {
+    return this.#places.get(channel);
+  }
+
+  /** The channel is asked for on this link. */
+  join(subscription: Subscription): void {
+    this.leave(subscription.channel);
+    this.#awaiting++;
+    this.#places.set(subscription.channel, { state: "awaiting", subscription, wants: subscription.wants });
+  }
+
+  /** A channel that has a place is now in another state, or was told other wants. */
+  move(channel: string, change: Partial<Place>): void {
+    const place = this.#places.get(channel);
+    if (place === undefined) return;
+    const next = { ...place, ...change };
+    if (place.state === "awaiting" && next.state !== "awaiting") this.#awaiting--;
+    this.#places.set(channel, next);
+  }
+
+  /** The channel has no place here any more. */
+  leave(channel: string): void {
+    if (this.#places.get(channel)?.state === "awaiting") this.#awaiting--;
+    this.#places.delete(channel);
   }
 
   /** Carries nothing, until its next request says what. */
   clear(): void {
-    this.channels.clear();
-    this.awaiting = 0;
-  }
-
-  detach(channel: string): void {
-    if (this.channels.get(channel) === "awaiting") this.awaiting--;
-    this.channels.delete(channel);
+    this.#places.clear();
+    this.#awaiting = 0;
   }
 
   /** When it counts as dead unless something comes. Rules CLI-5 and CLI-6. */

@@ -1,11 +1,11 @@
 import {
   type Draft,
-  encodeUtf8,
   formatDraft,
   formatPublish,
   HoldfastError,
   isRecord,
   type PublishResult,
+  utf8Length,
 } from "@holdfast/protocol";
 import { Backoff } from "./backoff.ts";
 import type { Post, Posted, Turn } from "./effects.ts";
@@ -244,6 +244,5 @@ function toPost({ channel, drafts, ifMatch }: Pending): Post {
 
 /** Whether the UTF-8 of a text exceeds a limit; counted only when its length leaves a doubt. */
 function isLonger(text: string, bytesMax: number): boolean {
-  if (text.length * 3 <= bytesMax) return false;
-  return text.length > bytesMax || encodeUtf8(text).length > bytesMax;
+  return text.length * 3 > bytesMax && utf8Length(text) > bytesMax;
 }

@@ -52,9 +52,10 @@ export class Reading {
 
   /** The subscription that takes what this link says of the channel. */
   #reader(link: Link, channel: string): Subscription | undefined {
-    if (link.channels.get(channel) !== "attached") return undefined;
+    const place = link.place(channel);
     const subscription = this.#subscriptions.get(channel);
-    return subscription?.isActive ? subscription : undefined;
+    if (place?.state !== "attached" || place.subscription !== subscription) return undefined;
+    return subscription.isActive ? subscription : undefined;
   }
 
   #events(link: Link, batch: Batch): void {
@@ -72,10 +73,11 @@ export class Reading {
   }
 
   #subscribed(link: Link, { channel, cursor }: Message<"subscribed">): void {
-    if (link.channels.get(channel) !== "awaiting") return;
-    link.attach(channel, "attached");
-    const subscription = this.#subscriptions.get(channel);
-    if (subscription?.subscribed(parseCursor(cursor))) {
+    const place = link.place(channel);
+    if (place?.state !== "awaiting") return;
+    link.move(channel, { state: "attached" });
+    const { subscription } = place;
+    if (subscription === this.#subscriptions.get(channel) && subscription.subscribed(parseCursor(cursor))) {
       link.fruitful = true;
       this.#turn.emit({ type: "subscribed", channel, cursor: subscription.positionText ?? cursor });
     }
@@ -100,7 +102,7 @@ export class Reading {
       return;
     }
     link.fruitful = true;
-    link.detach(channel);
+    link.leave(channel);
     this.#subscriptions.finish(subscription, { type: "ended", cursor });
     this.#turn.emit({ type: "end", channel, cursor });
   }
@@ -121,38 +123,39 @@ export class Reading {
 
   /** What came does not continue what was read: leaves this link's reader, and reads again from the position. */
   #hole(link: Link, { channel }: Subscription): void {
-    link.attach(channel, "lost");
+    link.move(channel, { state: "lost" });
     this.#subscriptions.trouble(channel, true);
   }
 
   #unsubscribed(link: Link, { channel, code, reason }: Message<"unsubscribed">): HoldfastError | undefined {
-    const attachment = link.channels.get(channel);
-    link.detach(channel);
+    const place = link.place(channel);
+    link.leave(channel);
     this.#subscriptions.touch(channel);
-    if (attachment === undefined || attachment === "leaving") return undefined;
+    if (place === undefined || place.state === "leaving") return undefined;
     link.fruitful = true;
-    return this.#refused(channel, toError({ code: code ?? "internal", message: reason }));
+    return this.#refused(place.subscription, toError({ code: code ?? "internal", message: reason }));
   }
 
   /** Rules SES-7 and SUB-4: a request about this channel failed, and nothing else. */
   #failed(link: Link, channel: string, error: HoldfastError): HoldfastError | undefined {
-    const attachment = link.channels.get(channel);
-    if (attachment === "leaving" && error.code === "not_subscribed") {
-      link.detach(channel);
+    const place = link.place(channel);
+    if (error.code === "not_subscribed") {
+      // It answers an `unsubscribe` that crossed the server's own: by now the channel may be asked for again.
+      if (place?.state === "leaving") link.leave(channel);
       this.#subscriptions.touch(channel);
       return undefined;
     }
-    if (attachment === "awaiting") {
-      link.detach(channel);
-      return this.#refused(channel, error);
+    if (place?.state === "awaiting") {
+      link.leave(channel);
+      return this.#refused(place.subscription, error);
     }
-    if (attachment === "attached") this.#turn.emit({ type: "warning", channel, error });
+    if (place?.state === "attached") this.#turn.emit({ type: "warning", channel, error });
     return undefined;
   }
 
-  #refused(channel: string, error: HoldfastError): HoldfastError | undefined {
-    const subscription = this.#subscriptions.get(channel);
-    if (subscription === undefined || subscription.isFinal) return undefined;
+  #refused(subscription: Subscription, error: HoldfastError): HoldfastError | undefined {
+    const { channel } = subscription;
+    if (subscription !== this.#subscriptions.get(channel) || subscription.isFinal) return undefined;
     if (error.retry === "never") {
       this.#subscriptions.finish(subscription, { type: "refused", error });
       this.#turn.emit({ type: "refused", channel, error });

@@ -13,6 +13,8 @@ export class Recovery {
   readonly #ladder: Ladder;
   readonly #backoff: Backoff;
   #attemptAt: number | undefined;
+  /** Whether the server chose that moment. */
+  #isGiven = false;
   #probe: { readonly id: number; readonly evidence: Evidence; readonly deadAt: number } | undefined;
 
   constructor(turn: Turn, ladder: Ladder, timing: Timing, random: () => number) {
@@ -53,12 +55,13 @@ export class Recovery {
 
   /** Tries again after a backoff. */
   later(serverDelayMs?: number): void {
+    this.#isGiven = serverDelayMs !== undefined;
     this.#attemptAt = this.#turn.now + this.#backoff.next(serverDelayMs);
   }
 
-  /** Whatever is waited for, there is reason to believe that it goes now. */
+  /** There is reason to believe that it goes now. What the server asked for still holds. */
   hurry(): void {
-    if (this.#attemptAt !== undefined) this.#attemptAt = this.#turn.now;
+    if (this.#attemptAt !== undefined && !this.#isGiven) this.#attemptAt = this.#turn.now;
   }
 
   /** A candidate failed before its first byte. */

@@ -56,6 +56,16 @@ export class Rig {
     this.now = until;
   }
 
+  /** Lets time pass until another link is opened. */
+  reopen(): void {
+    const opened = this.all("open").length;
+    while (this.all("open").length === opened) {
+      assert.ok(this.connection.deadline < this.now + 60_000, "something is going to happen");
+      this.now = this.connection.deadline;
+      this.turn((connection, now) => connection.tick(now));
+    }
+  }
+
   /** The machine sleeps: time passes, and nothing is called until it is over. */
   sleep(ms: number): void {
     this.now += ms;
@@ -99,14 +109,12 @@ export class Rig {
       .map((effect) => JSON.parse(effect.text));
   }
 
-  subscribe(channel: string, wants: Partial<Wants> = {}): void {
-    this.turn((connection, now) =>
-      connection.subscribe(
-        channel,
-        { start: { after: "latest" }, signals: false, presence: false, ...wants },
-        now,
-      ),
-    );
+  /** Follows some channels, asked for in one turn. */
+  subscribe(channels: string | readonly string[], wants: Partial<Wants> = {}): void {
+    const all: Wants = { start: { after: "latest" }, signals: false, presence: false, ...wants };
+    this.turn((connection, now) => {
+      for (const channel of [channels].flat()) connection.subscribe(channel, all, now);
+    });
   }
 
   publish(ref: number, channel: string, ...data: unknown[]): void {

@@ -1,7 +1,7 @@
 import { HoldfastError } from "@holdfast/protocol";
 import { Backoff } from "./backoff.ts";
 import type { Turn } from "./effects.ts";
-import type { Link } from "./link.ts";
+import type { Link, Place } from "./link.ts";
 import { Subscription, type Wants } from "./subscription.ts";
 import type { Timing } from "./timing.ts";
 
@@ -13,8 +13,6 @@ export class Subscriptions {
   readonly #all = new Map<string, Subscription>();
   /** Channels whose place on the link in use must be looked at; nothing ever looks at all of them for one event. */
   readonly #changed = new Set<string>();
-  /** Channels whose wants are others than what their link was told. */
-  readonly #outdated = new Set<string>();
   /** Channels that failed, and wait for `#retryAt` together. */
   readonly #troubled = new Set<string>();
   #retryAt: number | undefined;
@@ -59,13 +57,13 @@ export class Subscriptions {
     this.#forget(channel);
   }
 
-  /** Other wants, from the same position. */
-  change(channel: string, wants: Partial<Wants>): void {
+  /** Other wants, from the same position. Answers with what is wanted now. */
+  change(channel: string, wants: Partial<Wants>): Wants | undefined {
     const subscription = this.#all.get(channel);
-    if (subscription === undefined) return;
+    if (subscription === undefined) return undefined;
     subscription.wants = { ...subscription.wants, ...wants };
-    this.#outdated.add(channel);
     this.#changed.add(channel);
+    return subscription.wants;
   }
 
   consumed(channel: string, count: number): void {
@@ -85,7 +83,6 @@ export class Subscriptions {
 
   #forget(channel: string): void {
     this.#troubled.delete(channel);
-    this.#outdated.delete(channel);
     this.#changed.add(channel);
   }
 
@@ -122,7 +119,7 @@ export class Subscriptions {
     link.clear();
     for (const subscription of this.#all.values()) {
       if (!this.#isWanted(subscription)) continue;
-      link.attach(subscription.channel, "awaiting");
+      link.join(subscription);
       said.push(subscription.toWire());
     }
     return said;
@@ -139,7 +136,7 @@ export class Subscriptions {
   /** A link comes into use: channels may have come and gone while it was opened. */
   review(link: Link): void {
     for (const channel of this.#all.keys()) this.#changed.add(channel);
-    for (const channel of link.channels.keys()) this.#changed.add(channel);
+    for (const channel of link.channels) this.#changed.add(channel);
   }
 
   /** Brings the link in use in line with what is wanted; answers what a WebSocket must be told. */
@@ -148,31 +145,25 @@ export class Subscriptions {
     const leave: string[] = [];
     for (const channel of this.#changed) {
       const subscription = this.#all.get(channel);
-      const wanted = subscription !== undefined && this.#isWanted(subscription);
+      const wanted = subscription !== undefined && this.#isWanted(subscription) ? subscription : undefined;
       if (link.transport !== "websocket") this.#reconcileStream(link, channel, wanted);
-      else if (this.#isToLeave(link, channel, wanted)) leave.push(channel);
-      else if (wanted && !link.channels.has(channel)) join.push(subscription);
+      else if (isToLeave(link.place(channel), wanted)) leave.push(channel);
+      else if (wanted !== undefined && link.place(channel) === undefined) join.push(wanted);
     }
     this.#changed.clear();
-    this.#outdated.clear();
-    for (const channel of leave) link.attach(channel, "leaving");
-    for (const { channel } of join) link.attach(channel, "awaiting");
+    for (const channel of leave) link.move(channel, { state: "leaving" });
+    for (const subscription of join) link.join(subscription);
     return { join, leave };
   }
 
-  #isToLeave(link: Link, channel: string, wanted: boolean): boolean {
-    const attachment = link.channels.get(channel);
-    if (attachment === undefined || attachment === "leaving") return false;
-    return !wanted || attachment === "lost" || this.#outdated.has(channel);
-  }
-
   /** An HTTP transport cannot be told anything: what must change, changes with the next stream. Rule SES-3. */
-  #reconcileStream(link: Link, channel: string, wanted: boolean): void {
-    const attachment = link.channels.get(channel);
-    const carried = attachment === "awaiting" || attachment === "attached";
-    if (wanted && (!carried || this.#outdated.has(channel))) link.stale = true;
-    if (wanted || !carried) return;
-    link.attach(channel, "leaving");
+  #reconcileStream(link: Link, channel: string, wanted: Subscription | undefined): void {
+    const place = link.place(channel);
+    const isCarried = place?.state === "awaiting" || place?.state === "attached";
+    const isCarriedFor = isCarried && place.subscription === wanted;
+    if (wanted !== undefined && !(isCarriedFor && place.wants === wanted.wants)) link.stale = true;
+    if (!isCarried || isCarriedFor) return;
+    link.move(channel, { state: "leaving" });
     // A poll says it with the next request; a stream would go on sending.
     if (link.transport === "sse") link.stale = true;
   }
@@ -180,4 +171,10 @@ export class Subscriptions {
   #isWanted(subscription: Subscription): boolean {
     return subscription.isActive && !this.#troubled.has(subscription.channel);
   }
+}
+
+/** Whether a WebSocket must be told to leave a channel, be it only to join it again. */
+function isToLeave(place: Place | undefined, wanted: Subscription | undefined): boolean {
+  if (place === undefined || place.state === "leaving") return false;
+  return place.state === "lost" || place.subscription !== wanted || place.wants !== wanted.wants;
 }

@@ -1,0 +1,285 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { HoldfastError } from "@holdfast/protocol";
+import type { ConnectionOptions } from "./connection.ts";
+import type { Posted } from "./effects.ts";
+import { Rig } from "./rig.test.ts";
+
+const result = (offset: number, duplicate = false) => ({ cursor: `k-${offset}`, at: 7, duplicate });
+const published = (ref: number, ...offsets: number[]) => ({
+  type: "published",
+  ref,
+  results: offsets.map((one) => result(one)),
+});
+
+function speaking(options: Partial<ConnectionOptions> = {}): Rig {
+  const rig = new Rig({ need: "duplex", ...options });
+  rig.subscribe("a");
+  rig.welcome();
+  return rig;
+}
+
+/** The refs published on a link, in order. */
+function refs(rig: Rig, link = rig.link): unknown[] {
+  return rig.sent(link).flatMap((message) => (message.type === "publish" ? [message.ref] : []));
+}
+
+function posted(rig: Rig, outcome: Posted, index = -1): void {
+  const post = rig.all("post").at(index);
+  assert.ok(post);
+  rig.turn((connection, now) => connection.posted(post.post, outcome, now));
+}
+
+/** Why the newest publish failed. */
+function failure(rig: Rig): HoldfastError | undefined {
+  const error = rig.news("unpublished").at(-1)?.error;
+  return error instanceof HoldfastError ? error : undefined;
+}
+
+const answered = (...offsets: number[]): Posted => ({
+  type: "answered",
+  json: { cursor: "k-1", results: offsets.map((one) => result(one)) },
+});
+
+test("[ACK-1] a publish is answered with what the server acknowledged", () => {
+  const rig = speaking();
+  rig.publish(1, "a", "x", "y");
+  const { events, ...rest } = rig.sent(rig.link)[0] ?? { type: "" };
+  assert.deepEqual(rest, { type: "publish", ref: 1, channel: "a" });
+  assert.deepEqual(events, [
+    { data: "x", id: "id-1-0" },
+    { data: "y", id: "id-1-1" },
+  ]);
+  rig.say(rig.link, published(1, 1, 2));
+  assert.deepEqual(rig.news("published"), [{ type: "published", ref: 1, results: [result(1), result(2)] }]);
+});
+
+test("[CLI-4] [ACK-4] what was not answered when the link was lost goes again: same ids, same order, before the rest", () => {
+  const rig = speaking();
+  for (const ref of [1, 2, 3]) rig.publish(ref, "a", ref);
+  rig.say(rig.link, published(2, 9));
+  const before = rig.sent(rig.link);
+  rig.lose();
+  rig.publish(4, "a", 4);
+  rig.advance(1000);
+  rig.welcome();
+  const after = rig.sent(rig.link).filter(({ type }) => type === "publish");
+  assert.deepEqual(
+    after.map(({ ref }) => ref),
+    [1, 3, 4],
+  );
+  assert.deepEqual(after.slice(0, 2), [before[0], before[2]]);
+  rig.say(rig.link, { type: "published", ref: 1, results: [result(1, true)] });
+  assert.equal(rig.news("published").at(-1)?.results[0]?.duplicate, true);
+});
+
+test("[CLI-4] so it does when one WebSocket replaces another", () => {
+  const rig = speaking();
+  rig.publish(1, "a", 1);
+  const old = rig.link;
+  rig.turn((connection, now) => connection.wake(true, now));
+  assert.equal(rig.open.size, 2);
+  rig.welcome();
+  assert.ok(!rig.open.has(old));
+  assert.deepEqual(refs(rig), [1]);
+});
+
+test("[CLI-9] what can never be published is refused at once, what may be later is tried again", () => {
+  const rig = speaking();
+  rig.publish(1, "a", 1);
+  rig.publish(2, "a", 2);
+  const refused = (ref: number, code: string, retry: string) => ({
+    type: "error",
+    ref,
+    code,
+    message: code,
+    retry,
+  });
+  rig.say(rig.link, refused(1, "channel_closed", "never"), refused(2, "broker_unavailable", "retry"));
+  const [failed] = rig.news("unpublished");
+  assert.equal(failed?.ref, 1);
+  assert.equal(failed?.error.message, "channel_closed");
+  rig.publish(3, "a", 3);
+  rig.publish(4, "b", 4);
+  assert.deepEqual(refs(rig), [1, 2, 4], "what follows on that channel waits, other channels do not");
+  rig.advance(500);
+  assert.deepEqual(refs(rig), [1, 2, 4, 2, 3]);
+});
+
+test("[PUB-1] the head that a refusal names reaches the application", () => {
+  const rig = speaking();
+  rig.publish(1, "a", 1);
+  const error = {
+    type: "error",
+    ref: 1,
+    code: "precondition_failed",
+    message: "m",
+    retry: "never",
+    cursor: "k-7",
+  };
+  rig.say(rig.link, error);
+  assert.equal(failure(rig)?.cursor, "k-7");
+});
+
+test("a publish without an answer fails in time, and says what is known of it", () => {
+  const rig = speaking();
+  rig.publish(1, "a", 1);
+  rig.lose();
+  rig.publish(2, "a", 2);
+  rig.advance(29_999);
+  assert.deepEqual(rig.news("unpublished"), []);
+  rig.advance(1);
+  const messages = rig.news("unpublished").map(({ error }) => [(error as HoldfastError).code, error.message]);
+  assert.deepEqual(
+    messages.map(([code]) => code),
+    ["timed_out", "timed_out"],
+  );
+  assert.match(messages[0]?.[1] ?? "", /may or may not have been published/);
+  assert.match(messages[1]?.[1] ?? "", /was not sent/);
+});
+
+test("[BND-2] there is a limit on what awaits its answer", () => {
+  const rig = new Rig({ need: "duplex", pendingPublishesMax: 2 });
+  rig.publish(1, "a", 1);
+  rig.publish(2, "a", 2);
+  assert.throws(() => rig.publish(3, "a", 3), { code: "overloaded" });
+  rig.turn((connection, now) => connection.forgetPublish(1, now));
+  rig.publish(4, "a", 4);
+  rig.welcome();
+  assert.deepEqual(refs(rig), [2, 4]);
+});
+
+test("[BND-2] a publish that exceeds the server's limit fails by itself, not with its connection", () => {
+  const rig = speaking();
+  rig.publish(1, "a", "é".repeat(600_000));
+  rig.publish(2, "a", "é".repeat(500_000));
+  assert.equal(failure(rig)?.code, "too_large");
+  assert.deepEqual(refs(rig), [2]);
+});
+
+test("[SES-3] where the transport only listens, publishing is a POST, and needs no link", () => {
+  const rig = new Rig({ need: "receive" });
+  rig.publish(1, "a", "x", "y");
+  assert.equal(rig.open.size, 0);
+  const [post] = rig.news("post");
+  assert.equal(post?.path, "/channels/a");
+  assert.equal(post?.contentType, "application/x-ndjson");
+  assert.equal(post?.body, '{"data":"x","id":"id-1-0"}\n{"data":"y","id":"id-1-1"}\n');
+  posted(rig, answered(1, 2));
+  assert.deepEqual(rig.news("published")[0]?.results, [result(1), result(2)]);
+  assert.equal(rig.connection.deadline, Infinity);
+});
+
+test("[ACK-4] over HTTP a channel has one POST under way, so that order holds", () => {
+  const rig = new Rig({ need: "receive" });
+  rig.publish(1, "a", 1);
+  rig.publish(2, "a", 2);
+  rig.publish(3, "b", 3);
+  const bodies = () => rig.news("post").map(({ path, body }) => `${path} ${JSON.parse(body).data}`);
+  assert.deepEqual(bodies(), ["/channels/a 1", "/channels/b 3"]);
+  posted(rig, answered(1), 0);
+  assert.deepEqual(bodies(), ["/channels/a 2"]);
+});
+
+test("[CLI-4] a POST that was lost is sent again with the same ids, before the next one", () => {
+  const rig = new Rig({ need: "receive" });
+  rig.publish(1, "a", 1);
+  rig.publish(2, "a", 2);
+  const first = rig.news("post")[0];
+  posted(rig, { type: "failed", reason: "cut" });
+  assert.deepEqual(rig.news("post"), []);
+  rig.advance(1000);
+  assert.equal(rig.news("post")[0]?.body, first?.body);
+});
+
+test("[CLI-9] a POST that was refused waits as long as the server says, and tries again", () => {
+  const rig = new Rig({ need: "receive" });
+  rig.publish(1, "a", 1);
+  posted(rig, { type: "refused", error: new HoldfastError("overloaded"), delayMs: 4000 });
+  rig.advance(3999);
+  assert.equal(rig.all("post").length, 1);
+  rig.advance(1);
+  assert.equal(rig.all("post").length, 2);
+  posted(rig, { type: "refused", error: new HoldfastError("forbidden") });
+  assert.equal(failure(rig)?.code, "forbidden");
+});
+
+test("an answer that is none is no acknowledgement", () => {
+  const rig = new Rig({ need: "receive" });
+  rig.publish(1, "a", 1);
+  posted(rig, { type: "answered", json: "<html>" });
+  posted(rig, answered());
+  assert.deepEqual(rig.news("published", "unpublished"), []);
+  rig.advance(2000);
+  assert.equal(rig.all("post").length, 2);
+});
+
+test("[ACK-4] a channel's publishes go by one road at a time", () => {
+  const rig = new Rig({ need: "duplex", transports: ["websocket", "sse"] });
+  rig.subscribe("a");
+  rig.accept();
+  rig.advance(5000);
+  rig.probed(true);
+  assert.equal(rig.transport, "sse");
+  rig.welcome();
+  rig.publish(1, "a", 1);
+  rig.publish(2, "a", 2);
+  rig.advance(20_000);
+  rig.turn((connection, now) => connection.online(now));
+  while (rig.transport !== "websocket") rig.welcome();
+  rig.welcome();
+  assert.deepEqual(rig.connection.state, { type: "live", transport: "websocket" });
+  assert.deepEqual(refs(rig), [], "the POST of the first is still under way");
+  posted(rig, answered(1));
+  assert.deepEqual(refs(rig), [2]);
+});
+
+test("[CLI-4] `ifMatch` goes with the publish, on every road", () => {
+  const drafts = [{ payload: { encoding: "json" as const, text: "1" }, id: "i" }];
+  const socket = speaking();
+  socket.turn((connection, now) => connection.publish(1, "a", drafts, "k-7", now));
+  assert.equal(socket.sent(socket.link).at(-1)?.ifMatch, "k-7");
+  const http = new Rig();
+  http.turn((connection, now) => connection.publish(1, "a", drafts, "k-7", now));
+  assert.deepEqual(http.news("post")[0]?.headers, { "If-Match": '"k-7"' });
+});
+
+test("[SIG-2] over HTTP a channel has one signal under way, and of each key the newest follows", () => {
+  const rig = new Rig();
+  const signal = (key: string, data: unknown) =>
+    rig.turn((connection, now) => connection.signal("a", key, data, now));
+  signal("x", 1);
+  signal("x", 2);
+  signal("y", 3);
+  signal("x", 4);
+  const bodies = () => rig.news("post").map(({ path, body }) => [path, JSON.parse(body)]);
+  assert.deepEqual(bodies(), [["/channels/a/signals", { key: "x", data: 1, instance: "instance-1" }]]);
+  posted(rig, { type: "failed", reason: "cut" });
+  assert.deepEqual(bodies()[0]?.[1], { key: "y", data: 3, instance: "instance-1" });
+  posted(rig, { type: "answered", json: null });
+  assert.deepEqual(bodies()[0]?.[1], { key: "x", data: 4, instance: "instance-1" });
+});
+
+test("[SIG-1] a WebSocket that reads the channel carries its signals", () => {
+  const rig = speaking();
+  rig.turn((connection, now) => connection.signal("a", "k", { x: 1 }, now));
+  assert.deepEqual(rig.sent(rig.link), [{ type: "signal", channel: "a", key: "k", data: { x: 1 } }]);
+  rig.turn((connection, now) => connection.signal("b", "k", 1, now));
+  assert.equal(rig.all("post").length, 1);
+});
+
+test("closing fails what was not answered, and says whether it had left", () => {
+  const rig = speaking();
+  rig.publish(1, "a", 1);
+  rig.lose();
+  rig.publish(2, "a", 2);
+  rig.turn((connection, now) => connection.close(now));
+  assert.deepEqual(
+    rig.news("unpublished").map(({ ref, error }) => [ref, error.name, (error as { sent?: boolean }).sent]),
+    [
+      [1, "ClosedError", true],
+      [2, "ClosedError", false],
+    ],
+  );
+  assert.throws(() => rig.publish(3, "a", 3), { name: "ClosedError" });
+});
