@@ -83,7 +83,7 @@ before(async () => {
     "--no-first-run",
     "--disable-background-networking",
   ];
-  browser = await chromium.launch({ executablePath: await chromiumPath(), headless: true, args });
+  browser = await chromium.launch({ executablePath: chromiumPath(), headless: true, args });
   page = await browser.newPage();
   await page.goto(node.url);
 });
