@@ -5,15 +5,19 @@ import { HoldfastError } from "./errors.ts";
 import { findMember, isRecord, parseJson, valueStart } from "./json.ts";
 import { formatPayload, type Payload, parsePayload } from "./payload.ts";
 
-/** An event as a publisher hands it in. */
-export interface Draft {
-  readonly payload: Payload;
+/** What is said about an event beside its payload. Rule EVT-2. */
+export interface Labels {
   readonly type?: string;
   readonly key?: string;
   /** The publisher's idempotency id. */
   readonly id?: string;
-  /** The publisher's user id, set by the server. */
+  /** The publisher's user id, set by the server and never taken from the publisher's word. */
   readonly from?: string;
+}
+
+/** An event as a publisher hands it in. */
+export interface Draft extends Labels {
+  readonly payload: Payload;
 }
 
 /** An event in the log. */
@@ -24,29 +28,21 @@ export interface LogEvent extends Draft {
 }
 
 /** An event in JSON. */
-export interface WireEvent {
+export interface WireEvent extends Labels {
   readonly cursor: string;
   readonly at: number;
   readonly data: unknown;
   readonly encoding?: "text" | "base64";
-  readonly type?: string;
-  readonly key?: string;
-  readonly id?: string;
-  readonly from?: string;
 }
 
 /** An event as an application receives it. */
-export interface ReceivedEvent {
+export interface ReceivedEvent extends Labels {
   readonly cursor: Cursor;
   readonly at: number;
   /** A JSON value, a string (text) or a Uint8Array (base64). */
   readonly data: unknown;
   /** Absent for JSON. */
   readonly encoding?: "text" | "base64";
-  readonly type?: string;
-  readonly key?: string;
-  readonly id?: string;
-  readonly from?: string;
 }
 
 const eventType = /^[A-Za-z0-9_.:-]{1,64}$/;
@@ -80,7 +76,7 @@ export function formatEvent(epoch: string, event: LogEvent): string {
   return `{"cursor":"${epoch}-${event.offset}","at":${event.at},${formatPayload(event.payload)}${formatLabels(event)}}`;
 }
 
-function formatLabels(event: Omit<Draft, "payload">): string {
+function formatLabels(event: Labels): string {
   let text = "";
   if (event.type !== undefined) text += `,"type":"${event.type}"`;
   if (event.key !== undefined) text += `,"key":${JSON.stringify(event.key)}`;
@@ -101,16 +97,21 @@ export function formatDraft({ payload, from: _, ...labels }: Draft): string {
  * With the text of its `data` that is carried as it was written; without, a number such as 1.0 becomes 1.
  */
 export function parseDraft(json: unknown, dataText?: string): Draft {
-  if (!isRecord(json) || json["data"] === undefined) {
+  if (!isRecord(json) || json.data === undefined) {
     throw new HoldfastError("bad_event", `An event to publish looks like {"data":…}, not ${quoted(json)}.`);
   }
-  const { type, key, id } = json as { type?: string; key?: string; id?: string };
+  const { type, key, id } = json as Labels;
   checkLabels({ type, key, id });
+  return { payload: parsePayload(json.data, json.encoding, dataText), ...given({ type, key, id }) };
+}
+
+/** The labels that are there. */
+function given({ type, key, id, from }: { readonly [L in keyof Labels]: Labels[L] | undefined }): Labels {
   return {
-    payload: parsePayload(json["data"], json["encoding"], dataText),
     ...(type === undefined ? {} : { type }),
     ...(key === undefined ? {} : { key }),
     ...(id === undefined ? {} : { id }),
+    ...(from === undefined ? {} : { from }),
   };
 }
 
@@ -122,24 +123,21 @@ export function parseDraftText(text: string): Draft {
 
 /** Reads an event from a server's JSON; throws `bad_message`, `bad_cursor`, `bad_event`. */
 export function parseEvent(json: unknown): ReceivedEvent {
-  if (!isRecord(json) || !Number.isFinite(json["at"]) || json["data"] === undefined) {
+  if (!isRecord(json) || !Number.isFinite(json.at) || json.data === undefined) {
     throw new HoldfastError("bad_message", `This is not an event: ${quoted(json)}.`);
   }
-  const { encoding, from, type, key, id } = json as Partial<WireEvent>;
-  for (const label of [from, type, key, id]) {
+  const { encoding, type, key, id, from } = json as Partial<WireEvent>;
+  for (const label of [type, key, id, from]) {
     if (label !== undefined && typeof label !== "string") {
       throw new HoldfastError("bad_message", `A label of an event is a string, not ${quoted(label)}.`);
     }
   }
   return {
-    cursor: parseCursor(json["cursor"]),
-    at: json["at"] as number,
-    data: parseData(json["data"], encoding),
+    cursor: parseCursor(json.cursor),
+    at: json.at as number,
+    data: parseData(json.data, encoding),
     ...(encoding === undefined ? {} : { encoding }),
-    ...(type === undefined ? {} : { type }),
-    ...(key === undefined ? {} : { key }),
-    ...(id === undefined ? {} : { id }),
-    ...(from === undefined ? {} : { from }),
+    ...given({ type, key, id, from }),
   };
 }
 
