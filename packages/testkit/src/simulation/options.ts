@@ -1,0 +1,138 @@
+import type { Transport } from "@holdfast/core/client";
+import type { Mode } from "@holdfast/core/server";
+import { transports } from "@holdfast/core/client";
+import { Random } from "./random.ts";
+
+/** What may happen in a step of the plan, each with its weight; a weight of 0 leaves it out of this world. */
+export interface Weights {
+  readonly publish: number;
+  readonly subscribe: number;
+  readonly unsubscribe: number;
+  /** The application stops taking events, or goes on. */
+  readonly pause: number;
+  /** A channel ends. */
+  readonly close: number;
+  /** A connection dies; either side may be told, or both, or none. */
+  readonly cut: number;
+  /** Nothing arrives in one direction for a while. */
+  readonly stall: number;
+  /** A reader takes few bytes for a while. */
+  readonly slow: number;
+  /** A node dies, and another comes in its place. */
+  readonly crash: number;
+  /** A node sends its clients away before it ends. */
+  readonly drain: number;
+  /** A node cannot reach the log, or gets no answers. */
+  readonly partition: number;
+  /** All logs are lost. */
+  readonly loseLog: number;
+  /** A node hears nothing of what is appended, and is not told so. */
+  readonly deafen: number;
+  /** Something on the way lets a transport through no more. */
+  readonly block: number;
+  /** A device loses its network. */
+  readonly offline: number;
+  /** A machine sleeps: its clock jumps. */
+  readonly sleep: number;
+  /** Answers to appends are lost, the appends are not. */
+  readonly loseAnswers: number;
+}
+
+/** One world: how large it is, how tight its limits are, and what goes wrong in it. */
+export interface WorldOptions {
+  readonly seed: number;
+  readonly steps: number;
+  /** Time between two steps is drawn up to this. */
+  readonly stepMsMax: number;
+  readonly nodes: number;
+  readonly clients: readonly ClientShape[];
+  readonly channels: number;
+  readonly mode: Mode;
+  readonly maxLag: number;
+  readonly retainedEventsMax: number;
+  readonly retainedMsMax: number;
+  readonly stride: number;
+  readonly tailEventsMax: number;
+  readonly pageEventsMax: number;
+  readonly sinkBytesMax: number;
+  readonly heartbeatMs: number;
+  /** 0 never closes a stalled connection. */
+  readonly stalledMsMax: number;
+  /** Of one way between a client and a node, and between a node and the log. */
+  readonly delayMsMax: number;
+  readonly logDelayMsMax: number;
+  readonly untidyNotices: number;
+  readonly lateDelivery: number;
+  readonly bufferedEventsMax: number;
+  readonly thinkMsMax: number;
+  readonly tokenLifeMs: number | undefined;
+  readonly weights: Weights;
+}
+
+export interface ClientShape {
+  readonly transports: readonly Transport[];
+  readonly toleranceMs: number;
+}
+
+/** In every world something is published and read; what goes wrong differs. */
+const everyday = { publish: 40, subscribe: 10, unsubscribe: 4, pause: 4 };
+
+const faults: Readonly<Record<Exclude<keyof Weights, keyof typeof everyday>, number>> = {
+  close: 0.5,
+  cut: 8,
+  stall: 5,
+  slow: 4,
+  crash: 2,
+  drain: 2,
+  partition: 3,
+  loseLog: 0.7,
+  deafen: 3,
+  block: 3,
+  offline: 3,
+  sleep: 2,
+  loseAnswers: 3,
+};
+
+/** Draws a world. Each knows few faults, so that some know none and some know one alone. */
+export function drawWorld(seed: number, overrides: Partial<WorldOptions> = {}): WorldOptions {
+  const random = new Random(seed);
+  const present = random.next();
+  const weights = Object.fromEntries(
+    Object.entries(faults).map(([fault, weight]) => [fault, random.chance(present) ? weight : 0]),
+  );
+  const isStrict = random.chance(0.75);
+  return {
+    seed,
+    steps: random.between(40, 120),
+    stepMsMax: random.pick([50, 300, 1000]),
+    nodes: random.between(1, 2),
+    clients: Array.from({ length: random.between(1, 3) }, () => drawClient(random)),
+    channels: random.between(1, 3),
+    mode: isStrict ? "every" : "latest",
+    maxLag: isStrict && random.chance(0.2) ? random.between(5, 30) : 0,
+    retainedEventsMax: random.pick([5, 20, 1000]),
+    retainedMsMax: random.pick([3000, 20_000, 3_600_000]),
+    stride: random.pick([1, 1, 3]),
+    tailEventsMax: random.pick([1, 4, 16, 100]),
+    pageEventsMax: random.pick([1, 3, 8, 50]),
+    sinkBytesMax: random.pick([300, 2000, 64_000]),
+    heartbeatMs: random.pick([1000, 2500, 5000]),
+    stalledMsMax: random.pick([0, 8000]),
+    delayMsMax: random.pick([2, 20, 150]),
+    logDelayMsMax: random.pick([0, 2, 50]),
+    untidyNotices: random.pick([0, 0, 0.1]),
+    lateDelivery: random.pick([0, 0.5]),
+    bufferedEventsMax: random.pick([2, 10, 1000]),
+    thinkMsMax: random.pick([0, 20, 500]),
+    tokenLifeMs: random.chance(0.25) ? random.between(32_000, 60_000) : undefined,
+    weights: { ...everyday, ...weights } as Weights,
+    ...overrides,
+  };
+}
+
+function drawClient(random: Random): ClientShape {
+  const chosen = transports.filter(() => random.chance(0.5));
+  const rungs = chosen.length === 0 ? [random.pick(transports)] : chosen;
+  if (random.chance(0.3)) rungs.reverse();
+  return { transports: rungs, toleranceMs: random.pick([50, 500, 2000]) };
+}
