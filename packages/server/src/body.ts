@@ -74,8 +74,6 @@ function collect(exchange: Exchange, limits: BodyLimits, deadlines: Deadlines): 
       ),
     );
     request.on("data", take).once("end", finish).once("close", vanish);
-    // A request that is cut off emits an error as well, which nobody else hears.
-    request.on("error", () => {});
   });
 }
 

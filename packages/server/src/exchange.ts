@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { ServerHttp2Stream } from "node:http2";
 import { constants } from "node:http2";
 import { type Bytes, HoldfastError, toHoldfastError } from "@holdfast/protocol";
+import type { Node } from "./node.ts";
 import { problemAnswer } from "./problem.ts";
 
 /** The client went away before it was answered; there is nobody left to tell. */
@@ -11,11 +12,16 @@ export class ClientGone extends Error {
 
 type Headers = Readonly<Record<string, string>>;
 
+export interface Target {
+  readonly path: string;
+  readonly query: string;
+}
+
 /** How long a client may take to notice that its body is not wanted. */
 const lingerMs = 1000;
 
 /** Path and query of a request target, which a proxy may send in absolute form. RFC 9112 §3.2. */
-export function splitTarget(target: string): { path: string; query: string } {
+export function splitTarget(target: string): Target {
   const relative = target.startsWith("/") || !URL.canParse(target) ? target : afterAuthority(target);
   const split = relative.indexOf("?");
   if (split === -1) return { path: relative, query: "" };
@@ -34,14 +40,23 @@ export class Exchange {
   readonly path: string;
   readonly query: string;
   /** Set when what followed the body was no HTTP: the length may have been a lie. Rule POST-3. */
-  corrupt = false;
+  isCorrupt = false;
+  readonly #node: Node;
   #headers: Headers = {};
+  #isClosed = false;
 
-  constructor(request: IncomingMessage, response: ServerResponse, path: string, query: string) {
+  constructor(node: Node, request: IncomingMessage, response: ServerResponse, target: Target) {
+    this.#node = node;
     this.request = request;
     this.response = response;
-    this.path = path;
-    this.query = query;
+    this.path = target.path;
+    this.query = target.query;
+    // Either fails when the client goes away, which is told by the close that follows.
+    request.on("error", ignore);
+    response.on("error", ignore);
+    response.once("close", () => {
+      this.#isClosed = true;
+    });
   }
 
   get isHttp2(): boolean {
@@ -71,12 +86,13 @@ export class Exchange {
 
   /** Whether the client is no longer there. */
   get isGone(): boolean {
-    return this.response.destroyed || this.response.writableFinished;
+    return this.#isClosed;
   }
 
-  /** Calls back once when the client goes away or has its answer. */
-  onClose(run: () => void): void {
+  /** Calls back once when the client goes away or has its answer; returns what cancels that. */
+  onClose(run: () => void): () => void {
     this.response.once("close", run);
+    return () => this.response.off("close", run);
   }
 
   answerJson(status: number, value: unknown, headers: Headers = {}): void {
@@ -85,28 +101,33 @@ export class Exchange {
 
   /** Answers with a body of JSON text, or without one. */
   answer(status: number, body: string | Bytes | undefined, headers: Headers = {}): void {
-    if (this.isGone || this.response.headersSent) return;
+    if (this.isGone || this.isCorrupt || this.response.headersSent) return;
     const { response } = this;
     const bytes = typeof body === "string" ? Buffer.from(body) : body;
-    const length =
-      bytes === undefined
-        ? {}
-        : { "Content-Type": "application/json", "Content-Length": String(bytes.length) };
-    const unread = this.#hasUnreadBody();
-    const close = unread && !this.isHttp2 ? { Connection: "close" } : {};
+    const isUnread = this.#hasUnreadBody();
     response.writeHead(
       status,
       this.headersWith({
         "Cache-Control": "no-store",
         "X-Content-Type-Options": "nosniff",
-        ...length,
+        ...(bytes === undefined
+          ? {}
+          : { "Content-Type": "application/json", "Content-Length": String(bytes.length) }),
         ...headers,
-        ...close,
+        ...(!this.isHttp2 && (isUnread || this.#node.isDraining) ? { Connection: "close" } : {}),
       }),
     );
     if (bytes !== undefined && !this.isHead) response.write(bytes);
-    if (unread) this.#endWithoutBody();
+    if (isUnread) this.#endWithoutBody();
     else response.end();
+    if (bytes !== undefined && bytes.length > this.#node.limits.connectionBufferBytesMax) this.#watch();
+  }
+
+  /** A client that asks for much and takes nothing would keep it in memory for ever. Rule BND-1. */
+  #watch(): void {
+    const { deadlines, limits } = this.#node;
+    if (limits.stalledMsMax === 0) return;
+    this.onClose(deadlines.after(limits.stalledMsMax, () => this.response.destroy()));
   }
 
   /** Answers with an outcome; once the answer has begun, ends it instead. */
@@ -145,19 +166,17 @@ export class Exchange {
       return;
     }
     request.resume();
-    const timer = setTimeout(() => response.end(), lingerMs);
-    const end = () => {
-      clearTimeout(timer);
-      response.end();
-    };
-    request.once("end", end);
-    response.once("close", () => clearTimeout(timer));
+    const cancel = this.#node.deadlines.after(lingerMs, () => response.end());
+    request.once("end", () => response.end());
+    this.onClose(cancel);
   }
 }
 
+function ignore(): void {}
+
 /** Throws when the client has left or what it sent was no HTTP. */
 export function checkIntact(exchange: Exchange): void {
-  if (exchange.corrupt) {
+  if (exchange.isCorrupt) {
     throw new HoldfastError("bad_request", "What follows the body is no HTTP; is Content-Length too small?");
   }
   if (exchange.isGone) throw new ClientGone();

@@ -54,7 +54,7 @@ export class Front {
   handle(request: IncomingMessage, response: ServerResponse, prefix: string): boolean {
     const target = this.#find(request, prefix);
     if (target === undefined) return false;
-    const exchange = new Exchange(request, response, target.path, target.query);
+    const exchange = new Exchange(this.#node, request, response, target);
     if (!exchange.isHttp2) this.#current.set(request.socket, exchange);
     void this.#serve(exchange, target.found);
     return true;
@@ -67,8 +67,7 @@ export class Front {
 
   /** Answers a request that nobody else will. */
   refuse(request: IncomingMessage, response: ServerResponse, error: HoldfastError): void {
-    const { path, query } = splitTarget(request.url ?? "/");
-    new Exchange(request, response, path, query).fail(error);
+    new Exchange(this.#node, request, response, splitTarget(request.url ?? "/")).fail(error);
   }
 
   async #serve(exchange: Exchange, { route, channelText }: Match): Promise<void> {
@@ -84,7 +83,8 @@ export class Front {
         exchange.carry({ Allow: methodsOf(route) });
         throw methodNotAllowed(route, method);
       }
-      await handler(node, exchange, channel);
+      const answered: Promise<void> = handler(node, exchange, channel);
+      await answered;
     } catch (thrown) {
       this.#fail(exchange, thrown);
     }
@@ -92,7 +92,6 @@ export class Front {
 
   #admit(exchange: Exchange): void {
     const node = this.#node;
-    if (node.isDraining && !exchange.isHttp2) exchange.carry({ Connection: "close" });
     if (this.#surplus.has(exchange.request.socket)) {
       exchange.carry({ Connection: "close" });
       throw new HoldfastError(
@@ -170,7 +169,7 @@ export class Front {
   /** Answers what is no HTTP, or came too slowly, on the socket itself. Rules HTTP-1, ERR-2. */
   clientError(error: NodeJS.ErrnoException, socket: Duplex): void {
     const exchange = this.#current.get(socket);
-    if (exchange !== undefined) exchange.corrupt = true;
+    if (exchange !== undefined) exchange.isCorrupt = true;
     const midway = exchange?.response.headersSent === true && !exchange.response.writableFinished;
     if (error.code === "ECONNRESET" || midway || !socket.writable) {
       socket.destroy();

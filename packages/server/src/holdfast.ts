@@ -77,14 +77,15 @@ export function createHoldfast(options: HoldfastOptions = {}): Holdfast {
     const isLate = () => performance.now() >= deadline;
     const closed = Promise.all([...listeners].map((listener) => listener.close()));
     await drain(node, how, isLate);
-    const cut = setTimeout(
-      () => {
-        for (const listener of listeners) listener.cut();
-      },
-      Math.max(0, deadline - performance.now()),
-    );
+    const cut = () => {
+      let connections = 0;
+      for (const listener of listeners) connections += listener.cut();
+      const message = "Connections were cut off, because they did not end in time.";
+      if (connections > 0) node.log({ level: "warn", message, connections });
+    };
+    const timer = setTimeout(cut, Math.max(0, deadline - performance.now()));
     await closed;
-    clearTimeout(cut);
+    clearTimeout(timer);
     for (const detach of attachments) detach();
     await node.stop();
   };

@@ -5,6 +5,7 @@ import { createSecureServer } from "node:http2";
 import type { AddressInfo, Server, Socket } from "node:net";
 import { HoldfastError } from "@holdfast/protocol";
 import type { Front } from "./front.ts";
+import { thrownField } from "./log.ts";
 import type { Node } from "./node.ts";
 import { ConfigurationError } from "./options.ts";
 import { isLoopbackHost } from "./origins.ts";
@@ -55,6 +56,7 @@ export class Listener {
     warnOfFileLimit(node);
     server.listen({ port, host });
     await once(server, "listening");
+    server.on("error", (error: NodeJS.ErrnoException) => logAcceptFailure(node, error));
     const { port: actual } = server.address() as AddressInfo;
     const name = host.includes(":") ? `[${host}]` : host;
     return new Listener(server, `${isSecure ? "https" : "http"}://${name}:${actual}`, sockets);
@@ -65,11 +67,15 @@ export class Listener {
     const closed = once(this.#server, "close");
     this.#server.close();
     await closed;
+    // The server counts a socket as gone a moment before that is told.
+    await Promise.all([...this.#sockets].map((socket) => once(socket, "close")));
   }
 
-  /** Cuts every connection that is still there. */
-  cut(): void {
+  /** Cuts every connection that is still there, and returns how many. */
+  cut(): number {
+    const { size } = this.#sockets;
     for (const socket of this.#sockets) socket.destroy();
+    return size;
   }
 }
 
@@ -165,6 +171,14 @@ function countSockets(server: Server, node: Node, front: Front, isSecure: boolea
   });
   if (isSecure) server.prependListener("secureConnection", surplus);
   return sockets;
+}
+
+function logAcceptFailure({ log }: Node, error: NodeJS.ErrnoException): void {
+  const message =
+    error.code === "EMFILE" || error.code === "ENFILE"
+      ? 'A connection could not be accepted: no more files may be open. Raise "ulimit -n", or lower connectionsMax.'
+      : "A connection could not be accepted.";
+  log({ level: "error", message, error: thrownField(error) });
 }
 
 /** A process that may open fewer files than it may have connections fails in ways that are hard to read. */

@@ -10,8 +10,9 @@ export function isLoopbackHost(host: string): boolean {
   return loopbackHost.test(host);
 }
 
-function hostname(authority: string): string {
-  return authority.replace(/:\d+$/, "");
+/** Every browser says whom it means; what says nothing is none, and cannot be lured. */
+function namesThisMachine(authority: string): boolean {
+  return authority === "" || isLoopbackHost(authority.replace(/:\d+$/, ""));
 }
 
 function authorityOf(request: IncomingMessage): string {
@@ -78,7 +79,7 @@ function refuseOtherMachines(request: IncomingMessage): void {
   const foreign =
     (remoteAddress !== undefined && !loopbackAddress.test(remoteAddress)) ||
     forwarded !== undefined ||
-    !isLoopbackHost(hostname(authorityOf(request)));
+    !namesThisMachine(authorityOf(request));
   if (!foreign) return;
   throw new HoldfastError(
     "forbidden",

@@ -6,8 +6,7 @@ import {
   decodeUtf8,
   HoldfastError,
   type PublishResult,
-  parseDraft,
-  parseJson,
+  parseDraftText,
 } from "@holdfast/protocol";
 import { readBody } from "../body.ts";
 import { conditionOf } from "../entity-tag.ts";
@@ -59,7 +58,7 @@ export function parseBatch(body: Uint8Array): Draft[] {
   for (const [index, line] of decodeUtf8(body).split("\n").entries()) {
     if (line.trim() === "") continue;
     try {
-      drafts.push(parseDraft(parseJson(line)));
+      drafts.push(parseDraftText(line));
     } catch (error) {
       if (!(error instanceof HoldfastError)) throw error;
       throw new HoldfastError(error.code, `Line ${index + 1}: ${error.message}`, { cause: error });

@@ -46,6 +46,7 @@ function hold(node: Node, exchange: Exchange, channel: string, after: Cursor, un
       if (isOver) return;
       isOver = true;
       cancel();
+      forget();
       node.deadlines.delete(timed);
       node.waiters.delete(waiter);
       resolve();
@@ -54,7 +55,7 @@ function hold(node: Node, exchange: Exchange, channel: string, after: Cursor, un
     const waiter = { drain: end };
     node.deadlines.add(timed);
     node.waiters.add(waiter);
-    exchange.onClose(end);
+    const forget = exchange.onClose(end);
     node.hubs.wait(channel, after, end).then(
       (stop) => {
         if (isOver) stop();

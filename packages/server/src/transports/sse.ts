@@ -58,8 +58,7 @@ class StreamSink extends BufferedSink {
 
   /** Starts the stream with its headers and what was said so far. */
   begin(): void {
-    const connection = this.#exchange.isHttp2 ? {} : { Connection: "keep-alive" };
-    this.#response.writeHead(200, this.#exchange.headersWith({ ...streamHeaders, ...connection }));
+    this.#response.writeHead(200, this.#exchange.headersWith(streamHeaders));
     this.release();
     this.#response.flushHeaders();
   }
