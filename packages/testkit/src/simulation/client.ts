@@ -118,14 +118,20 @@ export class Client {
     this.#planned?.cancel();
     this.#planned = undefined;
     if (deadline === Number.POSITIVE_INFINITY) return;
-    if (deadline <= this.#now) this.#host.checker.fail("LIVE", `${this.name}: a deadline in the past is a busy loop`);
     // A timer fires late, never early.
     const at = Math.max(deadline, this.#now + 1) + this.#random.below(5);
     const cancel = this.#host.timeline.at(at, () => {
       this.#planned = undefined;
-      this.#turn((connection, now) => connection.tick(now));
+      this.#tick();
     });
     this.#planned = { at: deadline, cancel };
+  }
+
+  #tick(): void {
+    if (this.#asleep !== undefined) return;
+    this.#turn((connection, now) => connection.tick(now));
+    const { deadline } = this.#connection;
+    if (deadline <= this.#now) this.#host.checker.fail("LIVE", `${this.name}: a deadline that stays past is a busy loop`);
   }
 
   #perform(effect: Effect): void {
@@ -380,11 +386,10 @@ export class Client {
     const waiting = this.#asleep;
     if (waiting === undefined) return;
     this.#asleep = undefined;
-    const tick = () => this.#turn((connection, now) => connection.tick(now));
     const isTimerFirst = this.#random.chance(0.5);
-    if (isTimerFirst) tick();
+    if (isTimerFirst) this.#tick();
     for (const one of waiting) one();
-    if (!isTimerFirst) tick();
+    if (!isTimerFirst) this.#tick();
   }
 
   close(): void {

@@ -132,8 +132,13 @@ export class PublishAudit {
     }
   }
 
-  #isExcused({ drafts }: Publish): boolean {
-    return drafts.some(({ id }) => id !== undefined && this.#excused.has(id));
+  /** What was lost with a log and published again comes later than what was published meanwhile. */
+  #isExcused({ channel, drafts }: Publish): boolean {
+    return drafts.some(({ id }) => {
+      if (id === undefined) return false;
+      const logs = this.#logsOf(channel).filter((log) => log.byId(this.#user, id) !== undefined);
+      return this.#excused.has(id) || logs.length > 1;
+    });
   }
 
   #take(ref: number): Publish | undefined {

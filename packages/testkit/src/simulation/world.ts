@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Effect, Timing, Transport } from "@holdfast/core/client";
 import type { Gate } from "@holdfast/core/server";
-import { defaultLimits, type Draft, HoldfastError, type Limits } from "@holdfast/protocol";
+import { defaultLimits, type Draft, HoldfastError, type Limits, sameCursor } from "@holdfast/protocol";
 import { Checker } from "./checker.ts";
 import { Client, type ClientHost } from "./client.ts";
 import { type Down, Line, type LineHost, type Obstacle, type Request } from "./line.ts";
@@ -275,9 +275,9 @@ export class World {
     return (
       publishers.every(({ pending }) => pending === 0) &&
       readers.every((reader) => {
-        const head = this.#checker.log(reader.channel)?.headCursor;
-        const { position } = reader;
-        return reader.isOver || (position?.epoch === head?.epoch && position?.offset === head?.offset);
+        const log = this.#checker.log(reader.channel);
+        const isAtHead = log !== undefined && reader.position !== undefined && sameCursor(reader.position, log.headCursor);
+        return reader.isOver || (isAtHead && !log.isClosed);
       })
     );
   }
@@ -286,12 +286,13 @@ export class World {
   async #end(): Promise<number> {
     let happenings = 0;
     for (const client of this.#clients) client.close();
-    const emptyBy = this.#timeline.now + 60_000;
+    const emptyBy = this.#timeline.now + 90_000;
     while (this.#isRight && this.#timeline.nextAt <= emptyBy) happenings += await this.#step();
     for (const node of this.#nodes) {
       if (node === undefined) continue;
       const { hubs, readers } = node.hubs.stats();
-      this.#checker.bound(() => `what is left on node ${node.index}`, hubs + readers + node.sessions, 0);
+      const left = { hubs, readers, sessions: node.sessions };
+      this.#checker.bound(() => `what is left on node ${node.index} (${JSON.stringify(left)})`, hubs + readers + node.sessions, 0);
       this.#checker.bound(() => `followings left on node ${node.index}`, node.broker.followings, 0);
     }
     return happenings;
