@@ -59,7 +59,8 @@ export class WireAudit {
         this.#positions.delete(message.channel);
         return;
       case "unsubscribed":
-        this.#positions.delete(message.channel);
+        // One that had not begun will not be answered any more.
+        if (!this.#positions.delete(message.channel)) this.#asked.get(message.channel)?.shift();
         return;
       case "heartbeat":
         return this.#heads(message.heads);
