@@ -96,7 +96,8 @@ export class Hubs {
     if (now >= this.#auditAt) {
       this.#auditAt = now + this.#options.limits.heartbeatMs;
       this.#dropIdle(now);
-      for (const hub of this.#hubs.values()) if (hub.readers > 0) void this.#audit(hub);
+      // Idle ones too: polls come and go between two audits, and each would be told that nothing is new.
+      for (const hub of this.#hubs.values()) void this.#audit(hub);
     }
   }
 

@@ -53,6 +53,8 @@ export class Session implements Receiver, CompanyHost {
   #full = false;
   #closed = false;
   #told = false;
+  /** Something was written. What nobody asked for does not come before it. Rules SES-2, WSP-1. */
+  #hasSpoken = false;
   #publishing = 0;
   /** Appends follow each other, so that the log has them in the order of the connection. Rule ACK-4. */
   #lastPublish: Promise<void> = Promise.resolve();
@@ -125,6 +127,7 @@ export class Session implements Receiver, CompanyHost {
   }
 
   #write(bytes: Bytes): void {
+    this.#hasSpoken = true;
     if (this.#options.sink.write(bytes) || this.#full) return;
     this.#full = true;
     this.#vitals.filled(this.#options.clock.now());
@@ -314,7 +317,7 @@ export class Session implements Receiver, CompanyHost {
       if (due.is === "nothing") return;
       if (due.is === "over") this.close({ kind: "refused", error: due.error });
       else if (due.is === "expiring") this.say({ type: "expiring", inMs: due.inMs });
-      else if (!this.#full) this.say({ type: "heartbeat", heads: this.#heads() });
+      else if (!this.#full && this.#hasSpoken) this.say({ type: "heartbeat", heads: this.#heads() });
     }
   }
 
@@ -328,7 +331,7 @@ export class Session implements Receiver, CompanyHost {
   }
 
   reconnect(delayMs: number, reason: ReconnectReason): void {
-    this.say({ type: "reconnect", delayMs, reason });
+    if (this.#hasSpoken) this.say({ type: "reconnect", delayMs, reason });
     this.close({ kind: "reconnect", delayMs, reason });
   }
 
