@@ -143,18 +143,18 @@ export class MemoryLog {
     this.#closed = true;
   }
 
-  /** Gives the oldest event up, from the log and from the state alike, to make room for other channels. */
+  /**
+   * Gives the oldest event up to make room for other channels: from the log, or from the state when it is there alone.
+   * One that was in both takes two calls.
+   */
   forgetOldest(): void {
     const outlived = this.#state.oldest;
     if (outlived !== undefined && outlived.event.offset <= this.#floor) {
       this.#dropState();
-      return;
+    } else if (this.#events.length > 0) {
+      this.#trim();
+      this.#limitedAt = this.#floor;
     }
-    const oldest = this.#events.at(0);
-    if (oldest === undefined) return;
-    this.#trim();
-    this.#limitedAt = oldest.event.offset;
-    if (this.#state.holds(oldest)) this.#dropState();
   }
 
   #take(held: Held): void {

@@ -69,9 +69,9 @@ const sweepIntervalMs = 1000;
  * Keeps the logs in this process. Nothing survives it, and there is no other node.
  *
  * At `channelsMax` the channel goes that was not used for longest among those that have no followers, no events and
- * no ids to remember; first those that were never published to. With it goes what it still knew: its state, and that
- * it was closed. Whoever comes back to it finds another epoch, and so is told of a gap. At `bytesMax` the oldest
- * events go of the channel that was not published to for longest. Where nothing can go: `overloaded`.
+ * no ids to remember. With it goes what it still knew: its state, and that it was closed. Whoever comes back to it
+ * finds another epoch, and so is told of a gap. At `bytesMax` the oldest events go of the channel that was not
+ * published to for longest. Where nothing can go: `overloaded`.
  */
 export class MemoryBroker implements Broker {
   readonly name = "memory";
@@ -84,10 +84,8 @@ export class MemoryBroker implements Broker {
   readonly #channels = new Map<string, Channel>();
   readonly #holdings: Holdings = { events: 0, bytes: 0, idBytes: 0 };
   #followers = 0;
-  /** Never published to: a new log is as good. */
-  readonly #unwritten = new Recency<Channel>();
-  /** Published to, and empty now. */
-  readonly #emptied = new Recency<Channel>();
+  /** What may be evicted, by last use. */
+  readonly #vacant = new Recency<Channel>();
   readonly #appends = new Recency<Channel>();
   #logsCreated = 0;
   /** Where new logs begin; 1 once a log with a past was evicted, as any name may be that one's. */
@@ -191,7 +189,7 @@ export class MemoryBroker implements Broker {
     const now = this.#clock.now();
     for (const channel of this.#channels.values()) {
       channel.log.expire(now);
-      if (channel.isVacant && channel.vacancy.list === undefined) this.#settle(channel);
+      this.#noteVacancy(channel);
     }
     this.#sweptAt = now;
   }
@@ -225,8 +223,8 @@ export class MemoryBroker implements Broker {
   }
 
   #evict(now: number): void {
-    if (this.#vacant === undefined) this.#sweepAtLimit(now);
-    const channel = this.#vacant;
+    if (this.#vacant.oldest === undefined) this.#sweepAtLimit(now);
+    const channel = this.#vacant.oldest;
     if (channel === undefined) {
       throw new HoldfastError(
         "overloaded",
@@ -240,16 +238,15 @@ export class MemoryBroker implements Broker {
     this.#channels.delete(channel.name);
   }
 
-  /** The channel to evict next. */
-  get #vacant(): Channel | undefined {
-    return this.#unwritten.oldest ?? this.#emptied.oldest;
-  }
-
   /** Notes that a channel was used, and whether it may be evicted. */
   #settle(channel: Channel): void {
-    if (!channel.isVacant) channel.vacancy.leave();
-    else if (channel.log.isUnwritten) this.#unwritten.touch(channel.vacancy);
-    else this.#emptied.touch(channel.vacancy);
+    if (channel.isVacant) this.#vacant.touch(channel.vacancy);
+    else channel.vacancy.leave();
+  }
+
+  /** Notes that a channel may be evicted now, although nobody used it. */
+  #noteVacancy(channel: Channel): void {
+    if (channel.isVacant && channel.vacancy.list === undefined) this.#settle(channel);
   }
 
   /** Throws when drafts that are not duplicates may not be appended. */
@@ -284,7 +281,7 @@ export class MemoryBroker implements Broker {
       channel.log.forgetOldest();
       if (channel.log.holdsEvents) continue;
       channel.appends.leave();
-      this.#settle(channel);
+      this.#noteVacancy(channel);
     }
   }
 
