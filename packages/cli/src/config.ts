@@ -1,0 +1,32 @@
+import type { Transport } from "@holdfast/client";
+import type { CloseOptions, HoldfastOptions } from "@holdfast/server";
+import type { LogFormat } from "./log.ts";
+
+/**
+ * What `holdfast.config.ts` may say, by default export. Flags and `HOLDFAST_*` variables are stronger.
+ *
+ * `serve` takes all of it; `publish` and `subscribe` take `url`, `token` and `via`.
+ */
+export interface Config extends HoldfastOptions {
+  /** 0 to 65535; 0 takes any free port. 7070 unless given. */
+  readonly port?: number;
+  /** 127.0.0.1 unless given. Others need `authenticate` and `authorize`, or `open`. */
+  readonly host?: string;
+  /** Paths of PEM files, seen from the working directory; with both the server speaks HTTPS and HTTP/2. */
+  readonly tlsCert?: string;
+  readonly tlsKey?: string;
+  /** How the server logs on stderr: `pretty` on a terminal and `json` elsewhere, unless given. Stronger than `logger`. */
+  readonly log?: LogFormat;
+  /** How it goes away when it is asked to. */
+  readonly close?: CloseOptions;
+  /** The server that `publish` and `subscribe` talk to; http://127.0.0.1:7070 unless given. */
+  readonly url?: string;
+  readonly token?: string;
+  /** How `subscribe` reads; `auto` unless given. */
+  readonly via?: "auto" | Transport;
+}
+
+/** Types a `holdfast.config.ts`, and returns what it is given. */
+export function defineConfig(config: Config): Config {
+  return config;
+}

@@ -1,0 +1,40 @@
+import { styleText } from "node:util";
+import type { LogEntry, Logger, LogLevel } from "@holdfast/server";
+
+export const logFormats = ["pretty", "json", "silent"] as const;
+export type LogFormat = (typeof logFormats)[number];
+
+const colors: Record<LogLevel, "gray" | "green" | "yellow" | "red"> = {
+  debug: "gray",
+  info: "green",
+  warn: "yellow",
+  error: "red",
+};
+
+/** Writes log entries to stderr, without the `debug` ones. */
+export function loggerFor(format: LogFormat): Logger {
+  if (format === "silent") return () => {};
+  const line = format === "json" ? jsonLine : prettyLine;
+  return (entry) => {
+    if (entry.level !== "debug") process.stderr.write(`${line(entry, new Date())}\n`);
+  };
+}
+
+/** One JSON object, for machines. */
+export function jsonLine(entry: LogEntry, at: Date): string {
+  return JSON.stringify({ time: at.toISOString(), ...entry });
+}
+
+/** One line, for people; what a field says over several lines is indented below it. */
+export function prettyLine({ level, message, ...fields }: LogEntry, at: Date): string {
+  const time = styleText("gray", at.toTimeString().slice(0, 8), { stream: process.stderr });
+  const label = styleText(colors[level], level.padEnd(5), { stream: process.stderr });
+  const details = Object.entries(fields).map(([name, value]) => ` ${name}=${fieldText(value)}`);
+  return `${time} ${label} ${message}${details.join("")}`;
+}
+
+function fieldText(value: unknown): string {
+  if (typeof value !== "string") return JSON.stringify(value) ?? String(value);
+  if (value.includes("\n")) return value.replaceAll("\n", "\n  ");
+  return /[\s"]/.test(value) ? JSON.stringify(value) : value;
+}

@@ -1,0 +1,136 @@
+import {
+  type CloseOptions,
+  ConfigurationError,
+  createHoldfast,
+  type Holdfast,
+  type HoldfastOptions,
+  isLoopbackHost,
+  type ListenOptions,
+  type Logger,
+} from "@holdfast/server";
+import * as v from "valibot";
+import { type Assigned, assign, type Values } from "./assignments.ts";
+import { loadConfig } from "./config-file.ts";
+import { exitCodes, Failure } from "./exit-codes.ts";
+import { loggerFor } from "./log.ts";
+import { checkVariables, resolveSettings, type Sources, serveSettings, type ValuesOf } from "./settings.ts";
+import { readTlsFiles } from "./tls-files.ts";
+
+/** A server that is ready to listen. */
+export interface ServePlan {
+  readonly holdfast: Holdfast;
+  readonly listen: ListenOptions & { readonly host: string };
+  readonly close: CloseOptions;
+  readonly logger: Logger;
+  /** Who may come in, to be said at the start. */
+  readonly admits: string;
+}
+
+/** What `serve` was called with. */
+export interface ServeFlags extends Values {
+  readonly config?: string;
+  readonly set?: readonly string[];
+}
+
+/** In the config file, but no matter for the node itself. */
+const notOptions = new Set([
+  "port",
+  "host",
+  "tlsCert",
+  "tlsKey",
+  "log",
+  "logger",
+  "close",
+  "url",
+  "token",
+  "via",
+]);
+
+/** Makes a server of flags, environment and config file; throws a `Failure` with a sentence for every mistake in them. */
+export async function planServer(flags: ServeFlags, env: Sources["env"], cwd: string): Promise<ServePlan> {
+  const mistakes: string[] = [];
+  checkVariables(env, mistakes);
+  const config = await loadConfig(flags.config ?? (env["HOLDFAST_CONFIG"] || undefined), cwd, mistakes);
+  const settings = resolveSettings(serveSettings, { flags, env, config }, mistakes);
+  const { host = "127.0.0.1", port = 7070 } = settings;
+  const tls = readTlsFiles(settings.tlsCert, settings.tlsKey, mistakes);
+  const assigned = assign(config?.values ?? {}, flags.set ?? [], env["HOLDFAST_SET"], mistakes);
+  const locate = (sentence: string) => located(sentence, assigned, config?.file);
+  const close = readClose(assigned.values["close"], (sentence) => mistakes.push(locate(sentence)));
+  const logger = chooseLogger(settings.log, config?.values["logger"]);
+  const options = optionsOf(assigned.values, settings, logger);
+  checkExposure(host, options, mistakes);
+  const holdfast = tryToCreate(options, (sentence) => mistakes.push(locate(sentence)));
+  if (holdfast === undefined || mistakes.length > 0) {
+    await holdfast?.close();
+    throw new Failure(exitCodes.mistake, mistakes);
+  }
+  return { holdfast, listen: { host, port, ...tls }, close, logger, admits: admission(options) };
+}
+
+function optionsOf(
+  values: Values,
+  { open, origins }: ValuesOf<typeof serveSettings>,
+  logger: Logger,
+): HoldfastOptions {
+  const own = Object.fromEntries(Object.entries(values).filter(([name]) => !notOptions.has(name)));
+  return {
+    ...own,
+    ...(open === undefined ? {} : { open }),
+    ...(origins === undefined ? {} : { origins }),
+    logger,
+  };
+}
+
+/** A format that was asked for is stronger than a logger in the config file. */
+function chooseLogger(format: ValuesOf<typeof serveSettings>["log"], custom: unknown): Logger {
+  if (format === undefined && typeof custom === "function") return custom as Logger;
+  return loggerFor(format ?? (process.stderr.isTTY ? "pretty" : "json"));
+}
+
+const wholeMs = v.optional(v.pipe(v.number(), v.integer(), v.minValue(0)));
+const closeSchema = v.optional(v.strictObject({ noticeMs: wholeMs, spreadMs: wholeMs, deadlineMs: wholeMs }));
+
+function readClose(value: unknown, refuse: (sentence: string) => void): CloseOptions {
+  const checked = v.safeParse(closeSchema, value);
+  if (checked.success) return (checked.output ?? {}) as CloseOptions;
+  for (const issue of checked.issues) {
+    const name = v.getDotPath(issue);
+    const path = name === null ? "close" : `close.${name}`;
+    if (name === null) refuse('The option "close" must be an object of settings.');
+    else if (issue.expected === "never") refuse(`There is no option "${path}".`);
+    else refuse(`The option "${path}" must be a whole number from 0 up.`);
+  }
+  return {};
+}
+
+function tryToCreate(options: HoldfastOptions, refuse: (sentence: string) => void): Holdfast | undefined {
+  try {
+    return createHoldfast(options);
+  } catch (error) {
+    if (!(error instanceof ConfigurationError)) throw error;
+    for (const sentence of error.mistakes) refuse(sentence);
+    return undefined;
+  }
+}
+
+/** Says where the option that a sentence names was set. */
+function located(sentence: string, { sources }: Assigned, file: string | undefined): string {
+  for (const [path, source] of sources) {
+    if (sentence.includes(`"${path}"`)) return `${source}: ${sentence}`;
+  }
+  return file === undefined ? sentence : `${file}: ${sentence}`;
+}
+
+function checkExposure(host: string, { authenticate, open }: HoldfastOptions, mistakes: string[]): void {
+  if (open === true || authenticate !== undefined || isLoopbackHost(host)) return;
+  mistakes.push(
+    `On ${host} other machines could read and publish everything, as no authentication is configured. Give "authenticate" and "authorize" in holdfast.config.ts, or --open if that is meant.`,
+  );
+}
+
+function admission({ authenticate, open }: HoldfastOptions): string {
+  if (authenticate !== undefined) return "with authentication";
+  if (open === true) return "open to everybody who can reach it";
+  return "for this machine alone: no authentication is configured";
+}
