@@ -25,7 +25,7 @@ export class Front {
 
   constructor(node: Node) {
     this.#node = node;
-    this.#acceptor = createAcceptor(node.limits.messageBytesMax);
+    this.#acceptor = createAcceptor(node.limits);
     this.#acceptor.on("wsClientError", (error, socket) => {
       refuseOnSocket(socket, new HoldfastError("bad_request", `${error.message}.`), node.deadlines, {
         "Sec-WebSocket-Version": "13",

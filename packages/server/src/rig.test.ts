@@ -4,6 +4,8 @@ import { type IncomingMessage, request } from "node:http";
 import { connect, type Socket } from "node:net";
 import type { TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { type Broker, MemoryBroker } from "@holdfast/core/broker";
+import { HoldfastError } from "@holdfast/protocol";
 import { WebSocket } from "ws";
 import { createHoldfast, type Holdfast, type HoldfastOptions, type LogEntry, type Stats } from "./index.ts";
 
@@ -63,6 +65,30 @@ export async function startNode(
   return { holdfast, url, port: Number(new URL(url).port), log };
 }
 
+type Fault = "hang" | "fail" | Error;
+
+/** A memory broker whose calls can be made to hang, or to fail as those of an engine that is not there. */
+export function faultyBroker(): { broker: Broker; faults: Map<keyof Broker, Fault> } {
+  const memory = new MemoryBroker({ clock: { now: () => Date.now() }, epochSeed: "faulty" });
+  const faults = new Map<keyof Broker, Fault>();
+  const broker = new Proxy<Broker>(memory, {
+    get(target, name) {
+      const value: unknown = Reflect.get(target, name, target);
+      if (typeof value !== "function") return value;
+      return (...given: unknown[]): unknown => {
+        const fault = faults.get(name as keyof Broker);
+        if (fault === "hang") return new Promise(() => {});
+        if (fault === "fail") {
+          return Promise.reject(new HoldfastError("broker_unavailable", "The engine is down."));
+        }
+        if (fault !== undefined) return Promise.reject(fault);
+        return Reflect.apply(value, target, given);
+      };
+    },
+  });
+  return { broker, faults };
+}
+
 /** The answer to a request of JSON, as far as a test looks at it. */
 export interface Answer {
   readonly status: number;
@@ -75,7 +101,7 @@ export interface Answer {
 export async function call(url: string, init: RequestInit = {}): Promise<Answer> {
   const response = await fetch(url, init);
   const text = await response.text();
-  const isJson = (response.headers.get("content-type") ?? "").endsWith("json");
+  const isJson = text !== "" && (response.headers.get("content-type") ?? "").endsWith("json");
   return {
     status: response.status,
     headers: response.headers,

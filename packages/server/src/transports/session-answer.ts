@@ -46,11 +46,17 @@ class AnswerSink implements Sink {
   }
 }
 
+/** Room for `welcome`, and for the answer to one subscription: they must not crowd out the events. */
+const controlBytes = 512;
+
 const comma = Buffer.from(",");
 
+/** How long an answer that has something to tell waits for the channels that are still being read. */
+const graceMs = 100;
+
 /**
- * The session protocol as one JSON answer: held for `waitMs` while it has nothing to tell, and with 0 only until it is
- * known whether there is anything. Rules SES-3, SES-6.
+ * The session protocol as one JSON answer: held for `waitMs` while it has nothing to tell, and then sent with as much as
+ * it may hold. Rules SES-3, SES-6.
  */
 export async function answerSession(
   node: Node,
@@ -60,13 +66,18 @@ export async function answerSession(
   waitMs: number,
 ): Promise<void> {
   node.admit();
-  const { hubs, limits, clock } = node;
+  const { hubs, limits, clock, tick } = node;
   const gate = node.gatekeeper.gateFor(exchange.request);
+  // Without `wait` it is still to be found out whether there is anything.
   const longest = clock.now() + (waitMs === 0 ? node.settings.brokerDeadlineMs : waitMs);
   const endsAt = Math.min(longest, principal.expiresAt ?? longest);
+  let toldAt: number | undefined;
   let isBegun = false;
-  let isDue = false;
-  const sink = new AnswerSink(limits.pageBytesMax, () => decide());
+  let isAnswered = false;
+
+  const answersBytes = controlBytes * (1 + hello.subscriptions.length);
+  // Looked at when the tick is over: what else comes in it is taken along.
+  const sink = new AnswerSink(limits.pageBytesMax + answersBytes, () => tick.enlist(check));
   const session = new Session({
     id: node.nextSessionId(),
     hubs,
@@ -79,27 +90,31 @@ export async function answerSession(
     hears: false,
     onClose: () => node.leave(link),
   });
-  const answer = () => {
-    const more = !session.caughtUp && !sink.isClosed;
-    session.gone();
-    exchange.answer(200, sink.body(more));
+
+  const isDue = (): boolean => {
+    const now = clock.now();
+    if (sink.isClosed || now >= endsAt) return true;
+    if (session.told) toldAt ??= now;
+    else if (waitMs > 0) return false;
+    return session.caughtUp || session.full || (toldAt !== undefined && now >= toldAt + graceMs);
   };
-  const decide = () => {
-    if (isDue || !isBegun) return;
-    const isKnown = session.told || sink.isClosed || (waitMs === 0 && session.caughtUp);
-    if (!isKnown && clock.now() < endsAt) return;
-    isDue = true;
-    // What else comes in this tick is taken along.
-    node.tick.enlist({ flush: answer });
+  const check = {
+    flush: () => {
+      if (isAnswered || !isBegun || !isDue()) return;
+      isAnswered = true;
+      const more = !sink.isClosed && !session.caughtUp;
+      session.gone();
+      exchange.answer(200, sink.body(more));
+    },
   };
   const link = {
     session,
     timed: {
-      // A reader that finds nothing to read says nothing, so that has to be looked for.
+      // A reader that turns out to have nothing to read says nothing, so that has to be looked for.
       get deadline() {
-        return waitMs === 0 ? 0 : endsAt;
+        return waitMs === 0 || toldAt !== undefined ? 0 : endsAt;
       },
-      tick: decide,
+      tick: check.flush,
     },
     pauseInput: () => {},
   };
@@ -107,5 +122,5 @@ export async function answerSession(
   exchange.onClose(() => session.gone());
   await new Dialogue({ session, gate, limits, clock }).begin(hello, principal);
   isBegun = true;
-  decide();
+  tick.enlist(check);
 }

@@ -5,6 +5,7 @@ import {
   type Draft,
   decodePayload,
   HoldfastError,
+  type Limits,
   type Payload,
   type Start,
   subprotocols,
@@ -15,8 +16,8 @@ import type { Link, Node } from "../node.ts";
 import { BufferedSink } from "./buffered-sink.ts";
 import { observed } from "./observed.ts";
 
-/** How long a client may leave a closing handshake unanswered. */
-const closeTimeoutMs = 5000;
+/** How long a client may leave a closing handshake unanswered, at most. */
+const closeTimeoutMsMax = 5000;
 
 /** What `ws` closes for by itself, told as everything else is: with the outcome's code as the reason. */
 const ownReasons: ReadonlyMap<number, string> = new Map([
@@ -32,14 +33,14 @@ class ReasonedWebSocket extends WebSocket {
 }
 
 /** Makes what does the handshake and the parsing; it listens to nothing itself. */
-export function createAcceptor(messageBytesMax: number): WebSocketServer {
+export function createAcceptor({ messageBytesMax, heartbeatMs }: Limits): WebSocketServer {
   const options = {
     noServer: true,
     clientTracking: false,
     // Each connection's own compressor would cost more memory than all the rest of it, and end the sharing of bytes.
     perMessageDeflate: false,
     maxPayload: messageBytesMax,
-    closeTimeout: closeTimeoutMs,
+    closeTimeout: Math.min(closeTimeoutMsMax, heartbeatMs),
     WebSocket: ReasonedWebSocket,
     // A subprotocol that is not spoken was refused before.
     handleProtocols: (offered: Set<string>) => offered.has(subprotocols.json) && subprotocols.json,
