@@ -263,14 +263,13 @@ export class MemoryBroker implements Broker {
         `This takes ${needed} bytes; the memory broker's bytesMax is ${bytesMax}.`,
       );
     }
-    const fits = () => this.#holdings.idBytes + needed <= bytesMax;
-    if (!fits()) this.#sweepAtLimit(now);
-    if (!fits()) {
-      throw new HoldfastError(
-        "overloaded",
-        `The ids that publishers may still repeat leave no room in the memory broker's bytesMax, ${bytesMax}.`,
-      );
-    }
+    if (this.#holdings.idBytes + needed <= bytesMax) return;
+    this.#sweepAtLimit(now);
+    if (this.#holdings.idBytes + needed <= bytesMax) return;
+    throw new HoldfastError(
+      "overloaded",
+      `The ids that publishers may still repeat leave no room in the memory broker's bytesMax, ${bytesMax}.`,
+    );
   }
 
   /** Makes room for what was appended last; `#admit` has seen to it that it fits. */

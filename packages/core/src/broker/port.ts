@@ -85,6 +85,7 @@ export interface Following {
  * Where the ordered logs live, shared by all nodes.
  *
  * A channel that was never published to has an empty log with an epoch of its own.
+ * What one call was answered, every later call sees, on every node: a cursor just given is beyond no head.
  * Calls reject with `broker_unavailable` when the engine cannot be reached, and with `overloaded` when a limit is.
  */
 export interface Broker {

@@ -38,3 +38,10 @@ export function changedMemory(
     },
   };
 }
+
+/** A fault, and the id of a rule that it breaks. */
+export interface Sabotage {
+  readonly fault: string;
+  readonly breaks: string;
+  readonly change: Change;
+}
