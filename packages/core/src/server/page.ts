@@ -25,6 +25,7 @@ export interface Page {
 /** Why a page does not start where it was asked to, if it does not. Rules GAP-2, GAP-3. */
 export function gapBefore(asked: Cursor, page: LogPage): GapReason | undefined {
   if (page.epoch === asked.epoch && page.from === asked.offset) return undefined;
+  if (page.gap !== undefined) return page.gap;
   return page.epoch !== asked.epoch || asked.offset > page.range.head ? "epoch" : "expired";
 }
 
