@@ -10,7 +10,9 @@ test("a subscription connects, is told its position, and gets its events", () =>
   assert.equal(rig.connection.state.type, "connecting");
   rig.welcome({ a: "k-5" });
   assert.deepEqual(rig.connection.state, { type: "live", transport: "sse" });
-  assert.deepEqual(rig.news("subscribed"), [{ type: "subscribed", channel: "a", cursor: "k-5" }]);
+  assert.deepEqual(rig.news("subscribed"), [
+    { type: "subscribed", channel: "a", cursor: "k-5", head: "k-5" },
+  ]);
   rig.say(rig.link, events("a", 5, 7));
   assert.deepEqual(received(rig, "a"), [6, 7]);
 });

@@ -28,7 +28,13 @@ export type Effect =
   /** Send a POST: `posted`. */
   | ({ readonly type: "post"; readonly post: number; readonly token: string | undefined } & Post)
   /** The position of a subscription is known. Once for each. Rule READ-1. */
-  | { readonly type: "subscribed"; readonly channel: string; readonly cursor: string }
+  | {
+      readonly type: "subscribed";
+      readonly channel: string;
+      readonly cursor: string;
+      /** The end of the log when that was said. */
+      readonly head: string;
+    }
   | {
       readonly type: "events";
       readonly channel: string;

@@ -58,6 +58,9 @@ export function decodeIncoming(json: unknown): Incoming | undefined {
       check(message, message.heartbeatMs > 0);
       return message;
     case "subscribed":
+      parseCursor(message.cursor);
+      parseCursor(message.head);
+      return message;
     case "end":
       parseCursor(message.cursor);
       return message;

@@ -72,14 +72,14 @@ export class Reading {
     if (!subscription.isActive) this.#subscriptions.touch(channel);
   }
 
-  #subscribed(link: Link, { channel, cursor }: Message<"subscribed">): void {
+  #subscribed(link: Link, { channel, cursor, head }: Message<"subscribed">): void {
     const place = link.place(channel);
     if (place?.state !== "awaiting") return;
     link.move(channel, { state: "attached" });
     const { subscription } = place;
     if (subscription === this.#subscriptions.get(channel) && subscription.subscribed(parseCursor(cursor))) {
       link.fruitful = true;
-      this.#turn.emit({ type: "subscribed", channel, cursor: subscription.positionText ?? cursor });
+      this.#turn.emit({ type: "subscribed", channel, cursor: subscription.positionText ?? cursor, head });
     }
   }
 

@@ -1,0 +1,228 @@
+import type { ConnectionState, Needs, Timing, Transport } from "@holdfast/core/client";
+import { HoldfastError, type PublishResult, parseChannelName } from "@holdfast/protocol";
+import { type Delivery, Driver } from "./driver.ts";
+import { Feeds, type General } from "./feeds.ts";
+import { Listeners } from "./listeners.ts";
+import { memoryOf } from "./memory.ts";
+import { type Publication, Publisher, type PublishOptions } from "./publisher.ts";
+import { Reader, type SubscribeOptions, type Subscription } from "./reader.ts";
+import { type TokenOption, tokenSource } from "./token.ts";
+import { createWire } from "./wire.ts";
+
+export interface ClientOptions {
+  /** A token, or how to get one that is valid now. */
+  readonly token?: TokenOption;
+  /** `receive` (the default) where the application mostly listens, `duplex` where it speaks as much. */
+  readonly need?: Needs["need"];
+  /** How late an event may arrive, in ms; 2,000. From 10,000 on a plain poll is enough. */
+  readonly toleranceMs?: number;
+  /** Only these transports, in this order. */
+  readonly transports?: readonly Transport[];
+  /** The application's name and version, for the server's operator. */
+  readonly client?: { readonly name: string; readonly version: string };
+  /** The platform's, unless given. */
+  readonly fetch?: typeof globalThis.fetch;
+  readonly WebSocket?: typeof globalThis.WebSocket;
+  readonly timing?: Partial<Timing>;
+  /** Events of one subscription that may await the application before its channel is left on the wire; 1,000. */
+  readonly bufferedEventsMax?: number;
+  /** Publishes that may await their answer; 1,000. */
+  readonly pendingPublishesMax?: number;
+}
+
+export interface ClientEvents extends Record<string, unknown> {
+  /** How the connection stands, whenever that changes. */
+  readonly state: ConnectionState;
+  /** The transport in use, whenever that changes; `undefined` when there is none. */
+  readonly transport: Transport | undefined;
+  /** Something went wrong that ends nothing: a token that could not be had, or a signal that was refused. */
+  readonly warning: Error;
+}
+
+const defaultToleranceMs = 2_000;
+
+/**
+ * One application's connection to a server. It is made when it is first needed, kept through whatever happens to it,
+ * and released when nobody subscribes or publishes any more.
+ */
+export class Client implements Disposable {
+  readonly #feeds: Feeds;
+  readonly #publisher: Publisher;
+  readonly #listeners = new Listeners<ClientEvents>();
+  #state: ConnectionState = { type: "idle" };
+  #transport: Transport | undefined;
+
+  /** Use `connect`. Throws `bad_parameter`. */
+  constructor(url: string | URL, options: ClientOptions = {}) {
+    const base = toBase(url);
+    const instance = drawInstance();
+    const { token } = options;
+    const warn = (error: unknown) => this.#listeners.tell("warning", toError(error));
+    const source = token === undefined ? undefined : tokenSource(token, warn);
+    const wire = createWire(base, toNetwork(options));
+    const { bufferedEventsMax = 1000 } = options;
+    this.#feeds = new Feeds({
+      bufferedMax: bufferedEventsMax,
+      connect: (deliver: (delivery: Delivery) => void) =>
+        new Driver(
+          { ...toConnectionOptions(options), bufferedEventsMax, instance, memory: memoryOf(base.origin) },
+          { wire, token: source, deliver },
+        ),
+      hear: (delivery) => this.#hear(delivery),
+    });
+    this.#publisher = new Publisher(instance, (input) => this.#feeds.main.tell(input));
+  }
+
+  get state(): ConnectionState {
+    return this.#state;
+  }
+
+  /** The transport in use. */
+  get transport(): Transport | undefined {
+    return this.#transport;
+  }
+
+  /**
+   * Reads a channel: iterate over what is returned, or give `onEvent`.
+   *
+   * Subscribing to a channel that this client follows already costs nothing more: a new reader that starts at `latest`
+   * starts where the client stands. Throws `bad_channel`, `bad_cursor`, `bad_parameter`, and why the client is closed.
+   */
+  subscribe<Data = unknown>(channel: string, options: SubscribeOptions<Data> = {}): Subscription<Data> {
+    const reader = new Reader<Data>(channel, options, {
+      consumed: (one) => this.#feeds.consumed(one),
+      left: (one) => this.#feeds.remove(one),
+      joined: (one) => this.#feeds.review(one),
+    });
+    if (options.signal?.aborted) reader.abort(options.signal.reason);
+    // Where it stands is all that a feed needs of it, whatever its data.
+    else this.#feeds.add(reader as Reader);
+    return reader;
+  }
+
+  /**
+   * Publishes an event and resolves once it is in the log, exactly once. Rejects with a `HoldfastError`; `timed_out`
+   * says that it may or may not have been published, in which case publishing it again with the same `id` is safe.
+   */
+  publish(
+    channel: string,
+    data: unknown,
+    options: Omit<Publication, "data"> & PublishOptions = {},
+  ): Promise<PublishResult> {
+    return this.#publisher.publishOne(channel, { ...options, data }, options);
+  }
+
+  /** Publishes events whole, in order and without another between them, or not at all. */
+  publishBatch(
+    channel: string,
+    publications: readonly Publication[],
+    options: PublishOptions = {},
+  ): Promise<readonly PublishResult[]> {
+    return this.#publisher.publish(channel, publications, options);
+  }
+
+  /** Sends an ephemeral message to those who read the channel now; of each `key` only the newest matters. */
+  signal(channel: string, data: unknown, options: { readonly key?: string } = {}): void {
+    const { key = "" } = options;
+    this.#feeds.main.tell((connection, now) => connection.signal(parseChannelName(channel), key, data, now));
+  }
+
+  /** Calls `listener` whenever `name` happens; returns how to stop. */
+  on<Name extends "state" | "transport" | "warning">(
+    name: Name,
+    listener: (value: ClientEvents[Name]) => void,
+  ): () => void {
+    return this.#listeners.on(name, listener);
+  }
+
+  /** Ends every subscription, fails what was not answered, and lets go of everything. */
+  close(): void {
+    this.#feeds.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #hear(delivery: General): void {
+    switch (delivery.type) {
+      case "published":
+      case "unpublished":
+        this.#publisher.answered(delivery);
+        return;
+      case "warning":
+        this.#listeners.tell("warning", delivery.error);
+        return;
+      case "state":
+        this.#setState(delivery.state);
+        return;
+    }
+  }
+
+  #setState(state: ConnectionState): void {
+    const before = this.#transport;
+    this.#state = state;
+    this.#transport = state.type === "live" ? state.transport : undefined;
+    this.#listeners.tell("state", state);
+    if (this.#transport !== before) this.#listeners.tell("transport", this.#transport);
+  }
+}
+
+/** A client of the server at `url`; nothing is opened before it is needed. Throws `bad_parameter`. */
+export function connect(url: string | URL, options: ClientOptions = {}): Client {
+  return new Client(url, options);
+}
+
+function toBase(url: string | URL): URL {
+  const page = (globalThis as { location?: { href: string } }).location?.href;
+  const base = URL.parse(url, page);
+  if (base === null || !/^https?:$/.test(base.protocol)) {
+    throw new HoldfastError(
+      "bad_parameter",
+      `A server's address looks like "https://example.com", not "${url}".`,
+    );
+  }
+  base.search = "";
+  base.hash = "";
+  if (!base.pathname.endsWith("/")) base.pathname += "/";
+  return base;
+}
+
+function toNetwork(options: ClientOptions): {
+  fetch: typeof globalThis.fetch;
+  WebSocket: typeof globalThis.WebSocket | undefined;
+} {
+  const { fetch = globalThis.fetch, WebSocket = globalThis.WebSocket } = options;
+  // Called as a method of anything but the window, a browser's own would refuse.
+  return { fetch: (input, init) => fetch(input, init), WebSocket };
+}
+
+function toConnectionOptions(options: ClientOptions) {
+  const {
+    need = "receive",
+    toleranceMs = defaultToleranceMs,
+    transports,
+    client,
+    timing,
+    pendingPublishesMax,
+  } = options;
+  return {
+    need,
+    toleranceMs,
+    random: Math.random,
+    ...(transports === undefined ? {} : { transports }),
+    ...(client === undefined ? {} : { client }),
+    ...(timing === undefined ? {} : { timing }),
+    ...(pendingPublishesMax === undefined ? {} : { pendingPublishesMax }),
+  };
+}
+
+/** Not `randomUUID`, which pages without https do not have. */
+function drawInstance(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+function toError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown));
+}

@@ -1,0 +1,38 @@
+import type { Loss } from "@holdfast/core/client";
+
+/** One way to the server, as a transport opens it. */
+export interface LinkRequest {
+  /** The server's address; ends with a slash. */
+  readonly url: URL;
+  /** What is said first. */
+  readonly hello: string;
+  /** How long the server may hold its answer, in ms; only a long poll has it. */
+  readonly waitMs: number;
+}
+
+/** Told what becomes of a link; nothing more after `answered` or `lost`, and nothing at all after `close`. */
+export interface LinkHandlers {
+  /** It was accepted. */
+  opened(): void;
+  /** Bytes came that are no message yet. */
+  heard(): void;
+  message(json: unknown): void;
+  /** A poll was answered whole; `more` says that asking again would bring more. */
+  answered(more: boolean): void;
+  lost(loss: Loss): void;
+}
+
+export interface Link {
+  /** Only a WebSocket can speak. */
+  send?(text: string): void;
+  /** Releases everything. */
+  close(): void;
+}
+
+/** What a transport needs of its platform. */
+export interface Network {
+  readonly fetch: typeof globalThis.fetch;
+  readonly WebSocket: typeof globalThis.WebSocket | undefined;
+}
+
+export type OpenLink = (request: LinkRequest, handlers: LinkHandlers, network: Network) => Link;
