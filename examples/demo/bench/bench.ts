@@ -13,6 +13,8 @@ export interface Board {
   readonly perSecond: number;
   readonly storm: boolean;
   readonly lanes: Readonly<Record<string, Faults & { readonly restarting: boolean }>>;
+  /** Where each lane's line is, on 127.0.0.1. */
+  readonly ports: Readonly<Record<string, number>>;
 }
 
 /** The proof bench: one ticker, and lanes whose lines visitors may break. */
@@ -100,6 +102,7 @@ export class Bench {
       perSecond: this.#ticker.perSecond,
       storm: this.#storm.isOn,
       lanes: Object.fromEntries(lanes),
+      ports: this.ports,
     };
     this.#holdfast.publish("bench:board", board).catch((error: unknown) => {
       console.error("The switches could not be published:", error);

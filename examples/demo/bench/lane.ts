@@ -36,9 +36,11 @@ export class Lane {
   }
 
   async #restart(): Promise<void> {
+    // #region restart
     await this.#node.close({ spreadMs: 1000, deadlineMs: 300 });
     this.#node = this.#create();
     this.#url = (await this.#node.listen({ port: 0 })).url;
+    // #endregion
   }
 
   async close(): Promise<void> {

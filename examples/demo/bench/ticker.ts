@@ -41,10 +41,10 @@ export class Ticker {
     let nextAt = performance.now();
     for (let number = 1; !this.#stopping.signal.aborted; number++) {
       // #region publish
-      // The same number again is the same event: an id makes a retry harmless.
-      await this.#untilDone(() =>
-        this.#holdfast.publish("bench:ticks", { number, ballast }, { id: `tick-${number}` }),
-      );
+      // The id makes a retry harmless.
+      const tick = { number, ballast };
+      const id = `tick-${number}`;
+      await this.#untilDone(() => this.#holdfast.publish("bench:ticks", tick, { id }));
       // #endregion
       const now = performance.now();
       // After a pause of the process there is nothing to make up for.

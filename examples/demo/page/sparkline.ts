@@ -18,6 +18,10 @@ export class Sparkline {
     this.svg.append(this.#area, this.#stroke);
   }
 
+  clear(): void {
+    this.#values.length = 0;
+  }
+
   /** `ceiling` is what fills the height, unless a value is higher. */
   add(value: number, ceiling: number): void {
     this.#values.push(value);

@@ -1,12 +1,12 @@
 const keywords =
-  "async|await|class|const|else|export|extends|for|from|function|if|implements|import|in|interface|let|new|of|private|public|readonly|return|this|throw|try|catch|finally|type|undefined|null|true|false|while|yield";
+  "async|await|class|const|else|export|extends|for|from|function|if|implements|import|in|interface|let|new|of|private|public|readonly|return|this|throw|try|catch|finally|undefined|null|true|false|while|yield";
 
 const token = new RegExp(
   [
     "(?<comment>//[^\\n]*|/\\*[\\s\\S]*?\\*/)",
     "(?<string>\"(?:\\\\.|[^\"\\\\\\n])*\"|'(?:\\\\.|[^'\\\\\\n])*'|`(?:\\\\.|[^`\\\\])*`)",
     "(?<number>\\b\\d[\\d_.]*\\b)",
-    `(?<keyword>\\b(?:${keywords})\\b)`,
+    `(?<keyword>(?<![.\\w])(?:${keywords})\\b)`,
     "(?<call>\\b[A-Za-z_$][\\w$]*(?=\\())",
   ].join("|"),
   "g",

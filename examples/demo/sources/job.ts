@@ -95,8 +95,9 @@ export class Jobs {
       // #region publish
       if (performance.now() - toldAt >= everyMs || files === total) {
         toldAt = performance.now();
-        const progress: Progress = { files, total, bytes, path };
-        await this.#holdfast.publish(channel, progress, { type: "progress", key: "progress" });
+        const data: Progress = { files, total, bytes, path };
+        const labels = { type: "progress", key: "progress" };
+        await this.#holdfast.publish(channel, data, labels);
       }
       // #endregion
       const aheadMs = startedAt + (files / total) * lastsMs - performance.now();

@@ -64,7 +64,8 @@ export function publishMachine(holdfast: Holdfast): () => void {
   const machine = new Machine();
   // #region publish
   const timer = setInterval(() => {
-    holdfast.publish("machine", machine.measure()).catch(reportTrouble);
+    const figures = machine.measure();
+    holdfast.publish("machine", figures).catch(report);
   }, 1000);
   // #endregion
   return () => {
@@ -73,6 +74,6 @@ export function publishMachine(holdfast: Holdfast): () => void {
   };
 }
 
-function reportTrouble(error: unknown): void {
+function report(error: unknown): void {
   console.error("The machine's figures could not be published:", error);
 }

@@ -49,8 +49,8 @@ export class Ledger {
   take(number: number): void {
     const expected = this.#otherLog ? number : (this.#last ?? number - 1) + 1;
     if (number < expected) {
-      if (this.#lost.delete(number)) this.#add({ seen: 1, lost: -1, misplaced: 1 });
-      else this.#add({ repeated: 1 });
+      const isLate = this.#lost.delete(number);
+      this.#add(isLate ? { seen: 1, lost: -1, misplaced: 1 } : { repeated: 1 });
       return;
     }
     const missing = number - expected;

@@ -22,12 +22,7 @@ const severity: readonly Kind[] = ["lost", "gap", "late", "prompt"];
 
 /** A lane's last half minute: when events were published, and how late they came. */
 export class Tape {
-  readonly #canvas: HTMLCanvasElement;
   readonly #columns = new Map<number, Column>();
-
-  constructor(canvas: HTMLCanvasElement) {
-    this.#canvas = canvas;
-  }
 
   arrived(at: number, delayMs: number): void {
     this.#mark(indexOf(at), delayMs >= lateMs ? "late" : "prompt", delayMs);
@@ -60,8 +55,7 @@ export class Tape {
     }
   }
 
-  draw(now: number, palette: Palette): void {
-    const canvas = this.#canvas;
+  draw(canvas: HTMLCanvasElement, now: number, palette: Palette): void {
     const { clientWidth: width, clientHeight: height } = canvas;
     const context = canvas.getContext("2d");
     if (context === null || width === 0) return;
@@ -76,7 +70,7 @@ export class Tape {
     for (const { index, delayMs, kind } of this.#columns.values()) {
       const x = width - (newest - index + 1) * columnPx;
       if (x < 0) continue;
-      const barHeight = Math.max(3, (height - 4) * heightOf(delayMs));
+      const barHeight = Math.max(2, height * 0.96 * heightOf(delayMs));
       context.fillStyle = palette[kind];
       context.fillRect(x, height - barHeight, columnPx - 1, barHeight);
     }

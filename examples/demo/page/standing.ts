@@ -1,0 +1,26 @@
+import type { ConnectionState } from "@holdfast/client";
+
+export const transportWords: Readonly<Record<string, string>> = {
+  websocket: "WebSocket",
+  sse: "Server-Sent Events",
+  "long-poll": "long poll",
+  poll: "poll",
+};
+
+/** How a connection stands, in words. */
+export function describe(state: ConnectionState): string {
+  switch (state.type) {
+    case "live":
+      return `Live over ${transportWords[state.transport] ?? state.transport}`;
+    case "recovering":
+      return "Lost, recovering";
+    case "connecting":
+      return "Connecting";
+    case "offline":
+      return "Offline";
+    case "idle":
+      return "Idle";
+    case "closed":
+      return state.reason.type === "closed" ? "Closed" : `Refused: ${state.reason.error.message}`;
+  }
+}
