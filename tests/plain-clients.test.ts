@@ -1,74 +1,14 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { createServer, type Server } from "node:http";
-import type { AddressInfo, Socket } from "node:net";
 import { createInterface } from "node:readline";
 import { after, before, describe, test } from "node:test";
-import { createHoldfast, type Holdfast } from "@holdfast/server";
-import { chromiumPath } from "@holdfast/tools/need-chromium";
 import { EventSource } from "eventsource";
-import { type Browser, chromium, type Page } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 import { WebSocket } from "ws";
-
-/** A node behind an ordinary server whose connections the test can cut. */
-class CuttableNode {
-  readonly holdfast: Holdfast = createHoldfast({ logger: () => {} });
-  readonly #server: Server = createServer((_request, response) => {
-    response.setHeader("Content-Type", "text/html").end("<!doctype html><title>An application</title>");
-  });
-  readonly #sockets = new Set<Socket>();
-  url = "";
-
-  async start(): Promise<void> {
-    this.#server.on("connection", (socket) => {
-      this.#sockets.add(socket);
-      socket.on("close", () => this.#sockets.delete(socket));
-    });
-    this.holdfast.attach(this.#server);
-    this.#server.listen(0, "127.0.0.1");
-    await once(this.#server, "listening");
-    this.url = `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
-  }
-
-  /** Destroys every connection, as a proxy that restarts does. */
-  cut(): void {
-    for (const socket of this.#sockets) socket.destroy();
-  }
-
-  channel(name: string): string {
-    return `${this.url}/channels/${name}`;
-  }
-
-  async publish(channel: string, ...values: readonly unknown[]): Promise<string> {
-    let cursor = "";
-    for (const value of values) ({ cursor } = await this.holdfast.publish(channel, value));
-    return cursor;
-  }
-
-  async stop(): Promise<void> {
-    await this.holdfast.close({ deadlineMs: 0 });
-    this.#server.close();
-    this.cut();
-  }
-}
-
-/** Collects values and lets a test wait for so many of them. */
-class Collected<T> {
-  readonly values: T[] = [];
-  #waiting: { count: number; resolve: () => void } | undefined;
-
-  push(value: T): void {
-    this.values.push(value);
-    if (this.#waiting !== undefined && this.values.length >= this.#waiting.count) this.#waiting.resolve();
-  }
-
-  async reach(count: number): Promise<T[]> {
-    if (this.values.length < count)
-      await new Promise<void>((resolve) => (this.#waiting = { count, resolve }));
-    return this.values;
-  }
-}
+import { launchChromium } from "./chromium.ts";
+import { Collected } from "./collected.ts";
+import { CuttableNode } from "./cuttable-node.ts";
 
 const node = new CuttableNode();
 let browser: Browser;
@@ -76,14 +16,7 @@ let page: Page;
 
 before(async () => {
   await node.start();
-  const args = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-  ];
-  browser = await chromium.launch({ executablePath: chromiumPath(), headless: true, args });
+  browser = await launchChromium();
   page = await browser.newPage();
   await page.goto(node.url);
 });
