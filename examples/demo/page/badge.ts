@@ -19,9 +19,11 @@ export async function startBadge(): Promise<void> {
   const meter = new Meter((reading) => badge.showReading(reading));
   const { origin } = location;
   const { fetch } = meter;
-  // #region read
+  // #region connect
   const client = connect(origin, { toleranceMs: 10_000, fetch });
+  // #endregion
   const vitals = new Vitals(find("#badge-vitals", HTMLElement), client);
+  // #region read
   const inbox = client.subscribe("inbox:demo", {
     after: bookmark.get(),
     onGap: () => badge.forget(),

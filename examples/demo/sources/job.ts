@@ -28,21 +28,22 @@ export interface Outcome {
 const jobsMax = 2;
 /** Progress is told at most this often. */
 const everyMs = 100;
-/** Held back to last this long: it would be over before anybody could reload a page. */
-const lastsMs = 12_000;
 
 /** Computes checksums of a folder's files, one job for each visitor that asks. */
 export class Jobs {
   readonly #holdfast: Holdfast;
   readonly #broker: Broker;
   readonly #folder: string;
+  readonly #lastsMs: number;
   readonly #stopping = new AbortController();
   readonly #running = new Set<Promise<void>>();
 
-  constructor(holdfast: Holdfast, broker: Broker, folder: string) {
+  /** A job takes at least `lastsMs`: it would be over before anybody could reload a page. */
+  constructor(holdfast: Holdfast, broker: Broker, folder: string, lastsMs = 12_000) {
     this.#holdfast = holdfast;
     this.#broker = broker;
     this.#folder = folder;
+    this.#lastsMs = lastsMs;
   }
 
   /** Starts a job and returns its id: its channel is `job:` and that. Throws `overloaded`. */
@@ -100,7 +101,7 @@ export class Jobs {
         await this.#holdfast.publish(channel, data, labels);
       }
       // #endregion
-      const aheadMs = startedAt + (files / total) * lastsMs - performance.now();
+      const aheadMs = startedAt + (files / total) * this.#lastsMs - performance.now();
       if (aheadMs > 0) await sleep(aheadMs, undefined, { signal });
     }
     const ms = Math.round(performance.now() - startedAt);

@@ -9,7 +9,7 @@ function lane(label: string, changes: Partial<Judgement> = {}, behind = 0) {
 }
 
 test("[ORD] lanes without a fault are kept, and their events are summed", () => {
-  const verdict = judge([lane("A"), lane("B")]);
+  const verdict = judge([lane("Alpha"), lane("Beta")]);
   assert.equal(verdict.kind, "kept");
   assert.match(verdict.sentence, /^1,200 events, none lost, none repeated, all in order\.$/);
 });
@@ -20,26 +20,26 @@ for (const [name, fault] of [
   ["[ORD] one event out of order", { misplaced: 1 }],
 ] as const) {
   test(`${name} breaks the verdict and names the lane`, () => {
-    const { kind, sentence } = judge([lane("A"), lane("B", fault)]);
+    const { kind, sentence } = judge([lane("Alpha"), lane("Beta", fault)]);
     assert.equal(kind, "broken");
-    assert.match(sentence, /B .*1/);
-    assert.doesNotMatch(sentence, /A /);
+    assert.match(sentence, /Beta .*1/);
+    assert.doesNotMatch(sentence, /Alpha/);
   });
 }
 
 test("[GAP] what a gap told breaks nothing, and is said", () => {
-  const { kind, sentence, detail } = judge([lane("A", { gaps: 1, told: 30 })]);
+  const { kind, sentence, detail } = judge([lane("Alpha", { gaps: 1, told: 30 })]);
   assert.equal(kind, "kept");
   assert.match(sentence, /none lost in silence/);
   assert.match(detail, /30 are gone from the log, and 1 gap told which/);
 });
 
 test("[BND] a lane that lags is behind, not broken", () => {
-  const { kind, detail } = judge([lane("A"), lane("B", {}, 200)]);
+  const { kind, detail } = judge([lane("Alpha"), lane("Beta", {}, 200)]);
   assert.equal(kind, "behind");
-  assert.match(detail, /B by 200/);
+  assert.match(detail, /Beta by 200/);
 });
 
 test("[GAP] before anything came nothing is claimed", () => {
-  assert.equal(judge([lane("A", { seen: 0 })]).kind, "waiting");
+  assert.equal(judge([lane("Alpha", { seen: 0 })]).kind, "waiting");
 });
