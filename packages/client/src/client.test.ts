@@ -1,36 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Client, type ClientOptions, connect } from "./client.ts";
-import { FakeServer, take, until } from "./fake-server.test.ts";
-import { memoryOf } from "./memory.ts";
+import { connect } from "./client.ts";
+import { FakeServer, take, timing, until, using } from "./fake-server.test.ts";
 
 const transports = ["websocket", "sse", "long-poll", "poll"] as const;
-
-/** Short delays, so that a test waits for what happens and not for a clock. */
-export const timing = {
-  firstByteTimeoutMs: 300,
-  backoffBaseMs: 10,
-  backoffCapMs: 50,
-  stableMs: 1_000_000,
-  lingerMs: 20,
-  climbMinMs: 50,
-  climbMaxMs: 100,
-};
-
-export async function using(
-  options: ClientOptions,
-  run: (client: Client, server: FakeServer) => Promise<void>,
-): Promise<void> {
-  const server = await FakeServer.start();
-  const client = connect(server.url, { timing, toleranceMs: 10, ...options });
-  try {
-    await run(client, server);
-  } finally {
-    client.close();
-    await server.stop();
-    memoryOf(new URL(server.url).origin).blocked.clear();
-  }
-}
 
 const data = (events: readonly { data: unknown }[]) => events.map((event) => event.data);
 

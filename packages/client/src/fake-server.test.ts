@@ -4,6 +4,8 @@ import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import { formatSse, HoldfastError, toProblem } from "@holdfast/protocol";
 import { WebSocketServer } from "ws";
+import { type Client, type ClientOptions, connect } from "./client.ts";
+import { memoryOf } from "./memory.ts";
 
 interface StoredEvent {
   readonly offset: number;
@@ -245,6 +247,7 @@ export class FakeServer {
     const messages: { type: string }[] = [];
     const news = () => messages.some(({ type }) => type !== "welcome" && type !== "subscribed");
     const finish = () => {
+      if (response.headersSent) return;
       if (session !== undefined) this.#sessions.delete(session);
       json(response, 200, { messages, more: false });
     };
@@ -363,4 +366,31 @@ export async function take<Event>(events: AsyncIterable<Event>, count: number): 
 /** Waits until something is so; what makes it so is under way. */
 export async function until(isSo: () => boolean): Promise<void> {
   while (!isSo()) await new Promise((resolve) => setTimeout(resolve, 1));
+}
+
+/** Short delays, so that a test waits for what happens and not for a clock. */
+export const timing = {
+  firstByteTimeoutMs: 300,
+  backoffBaseMs: 10,
+  backoffCapMs: 50,
+  stableMs: 1_000_000,
+  lingerMs: 20,
+  climbMinMs: 50,
+  climbMaxMs: 100,
+};
+
+/** Runs with a server and a client of it, and closes both. */
+export async function using(
+  options: ClientOptions,
+  run: (client: Client, server: FakeServer) => Promise<void>,
+): Promise<void> {
+  const server = await FakeServer.start();
+  const client = connect(server.url, { timing, toleranceMs: 10, ...options });
+  try {
+    await run(client, server);
+  } finally {
+    client.close();
+    await server.stop();
+    memoryOf(new URL(server.url).origin).blocked.clear();
+  }
 }
