@@ -64,9 +64,10 @@ export function attach(node: Node, front: Front, server: AttachableServer, prefi
   const wants = server.shouldUpgradeCallback;
   if (wants !== undefined) {
     // By its default a server upgrades whatever it can as soon as anybody listens, which would now be us.
-    server.shouldUpgradeCallback = (request) =>
-      front.ownsUpgrade(request, prefix) ||
-      (server.listenerCount("upgrade") > 1 && wants.call(server, request));
+    server.shouldUpgradeCallback = (request) => {
+      if (front.owns(request, prefix)) return front.ownsUpgrade(request, prefix);
+      return server.listenerCount("upgrade") > 1 && wants.call(server, request);
+    };
   }
   server.on("upgrade", upgrade);
   return () => {

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Http2ServerRequest, Http2Session } from "node:http2";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { HoldfastError, toHoldfastError } from "@holdfast/protocol";
@@ -20,8 +21,8 @@ export class Front {
   /** The newest exchange of each HTTP/1.1 socket, for when the socket itself fails. */
   readonly #current = new WeakMap<Duplex, Exchange>();
   readonly #refused = new WeakSet<Duplex>();
-  /** Connections beyond the limit, which are told so. */
-  readonly #surplus = new WeakSet<Socket>();
+  /** Connections beyond the limit, which are told so: sockets, and sessions of HTTP/2. */
+  readonly #surplus = new WeakSet<object>();
 
   constructor(node: Node) {
     this.#node = node;
@@ -46,8 +47,14 @@ export class Front {
   }
 
   /** Marks a connection beyond the limit: whatever it asks is answered `overloaded`. */
-  markSurplus(socket: Socket): void {
-    this.#surplus.add(socket);
+  markSurplus(connection: Socket | Http2Session): void {
+    this.#surplus.add(connection);
+  }
+
+  #isSurplus(request: IncomingMessage): boolean {
+    // The socket that HTTP/2 shows is a stand-in of its own for each request.
+    const { session } = (request as unknown as Partial<Http2ServerRequest>).stream ?? {};
+    return this.#surplus.has(session ?? request.socket);
   }
 
   /** Answers a request that is ours; returns false, and leaves it alone, when it is not. */
@@ -92,8 +99,8 @@ export class Front {
 
   #admit(exchange: Exchange): void {
     const node = this.#node;
-    if (this.#surplus.has(exchange.request.socket)) {
-      exchange.carry({ Connection: "close" });
+    if (this.#isSurplus(exchange.request)) {
+      if (!exchange.isHttp2) exchange.carry({ Connection: "close" });
       throw new HoldfastError(
         "overloaded",
         `This node takes at most ${node.limits.connectionsMax} connections (connectionsMax).`,
@@ -153,7 +160,7 @@ export class Front {
     try {
       const target = this.#find(request, prefix);
       if (target?.found.route?.upgrades !== true) throw notFound();
-      if (this.#surplus.has(request.socket)) throw new HoldfastError("overloaded");
+      if (this.#isSurplus(request)) throw new HoldfastError("overloaded");
       node.origins.admit(request);
       node.admit();
       const open = await openWebSocket(node, request, target.found.channelText, target.query);

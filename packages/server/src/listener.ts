@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type ServerOptions, type ServerResponse } from "node:http";
-import { createSecureServer } from "node:http2";
+import { createSecureServer, type Http2Session } from "node:http2";
 import type { AddressInfo, Server, Socket } from "node:net";
 import { HoldfastError } from "@holdfast/protocol";
 import type { Front } from "./front.ts";
@@ -152,8 +152,8 @@ function countSockets(server: Server, node: Node, front: Front, isSecure: boolea
   const { connectionsMax } = node.limits;
   const most = connectionsMax + toldMax(connectionsMax);
   const sockets = new Set<Socket>();
-  const surplus = (socket: Socket) => {
-    if (sockets.size > connectionsMax) front.markSurplus(socket);
+  const surplus = (connection: Socket | Http2Session) => {
+    if (sockets.size > connectionsMax) front.markSurplus(connection);
   };
   // Before the HTTP server's own listener: what is refused here costs no parser and no handshake.
   server.prependListener("connection", (socket: Socket) => {
@@ -169,7 +169,7 @@ function countSockets(server: Server, node: Node, front: Front, isSecure: boolea
       node.connections--;
     });
   });
-  if (isSecure) server.prependListener("secureConnection", surplus);
+  if (isSecure) server.prependListener("secureConnection", surplus).on("session", surplus);
   return sockets;
 }
 

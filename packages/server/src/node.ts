@@ -27,6 +27,8 @@ export interface Stats {
   readonly tailBytes: number;
   /** Appends that the broker has not answered yet. */
   readonly publishing: number;
+  /** Bytes written to sessions that their clients have not taken. */
+  readonly unsentBytes: number;
 }
 
 /** An answer that is held back until there is something to say. */
@@ -40,6 +42,8 @@ export interface Link {
   readonly session: Session;
   /** Whose deadlines count: the session's, or those of its dialogue. */
   readonly timed: Timed;
+  /** Bytes that its connection holds because the client has not taken them. */
+  readonly unsent: number;
   /** Stops reading from the client. */
   pauseInput(): void;
 }
@@ -161,8 +165,12 @@ export class Node {
     this.deadlines.delete(link.timed);
   }
 
+  /** O(sessions). */
   stats(): Stats {
+    let unsentBytes = 0;
+    for (const { unsent } of this.links) unsentBytes += unsent;
     return {
+      unsentBytes,
       connections: this.connections,
       sessions: this.links.size,
       waiters: this.waiters.size,

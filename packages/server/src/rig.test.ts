@@ -14,6 +14,17 @@ export async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await sleep(2);
 }
 
+/** Resolves with a number once it has stopped changing. */
+export async function settled(number: () => number): Promise<number> {
+  let last = number();
+  for (let same = 0; same < 20; same++) {
+    await sleep(5);
+    if (number() !== last) same = 0;
+    last = number();
+  }
+  return last;
+}
+
 const nothing: Stats = {
   connections: 0,
   sessions: 0,
@@ -23,6 +34,7 @@ const nothing: Stats = {
   readers: 0,
   tailEvents: 0,
   tailBytes: 0,
+  unsentBytes: 0,
 };
 
 /** Resolves when nothing is kept for anybody; a connection may be kept alive by its client. */

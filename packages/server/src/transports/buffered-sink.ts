@@ -1,4 +1,6 @@
-import type { Farewell, Sink } from "@holdfast/core/server";
+import type { Farewell, Session, Sink } from "@holdfast/core/server";
+import type { Timed } from "../deadlines.ts";
+import type { Link } from "../node.ts";
 import type { Flushable, Tick } from "../tick.ts";
 
 /**
@@ -41,6 +43,13 @@ export abstract class BufferedSink implements Sink, Flushable {
 
   abstract close(farewell: Farewell): void;
   abstract pauseInput(paused: boolean): void;
+  /** Stops reading for a reason of the node's own, beside the session's. */
+  abstract holdInput(held: boolean): void;
+
+  /** This connection as the node keeps it. */
+  linkTo(session: Session, timed: Timed): Link {
+    return new SinkLink(session, timed, this);
+  }
 
   write(bytes: Uint8Array): boolean {
     if (bytes.length === 0) return !this.#isFull;
@@ -79,4 +88,24 @@ export abstract class BufferedSink implements Sink, Flushable {
     this.#isFull = false;
     this.onDrained();
   };
+}
+
+class SinkLink implements Link {
+  readonly session: Session;
+  readonly timed: Timed;
+  readonly #sink: BufferedSink;
+
+  constructor(session: Session, timed: Timed, sink: BufferedSink) {
+    this.session = session;
+    this.timed = timed;
+    this.#sink = sink;
+  }
+
+  get unsent(): number {
+    return this.#sink.unsent;
+  }
+
+  pauseInput(): void {
+    this.#sink.holdInput(true);
+  }
 }

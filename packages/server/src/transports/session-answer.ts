@@ -116,6 +116,7 @@ export async function answerSession(
       },
       tick: check.flush,
     },
+    unsent: 0,
     pauseInput: () => {},
   };
   node.enter(link);

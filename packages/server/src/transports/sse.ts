@@ -19,7 +19,7 @@ import {
   type Start,
 } from "@holdfast/protocol";
 import type { Exchange } from "../exchange.ts";
-import type { Link, Node } from "../node.ts";
+import type { Node } from "../node.ts";
 import { BufferedSink } from "./buffered-sink.ts";
 import { observed } from "./observed.ts";
 
@@ -29,8 +29,8 @@ const streamHeaders = {
   "X-Accel-Buffering": "no",
 };
 
-/** How long a client may take to read the end of its stream. */
-const closeTimeoutMs = 5000;
+/** How long a client may take to read the end of its stream, at most. */
+const closeTimeoutMsMax = 5000;
 
 /** Before `begin` nothing leaves, so that a refusal can still be a status. Rules SSE-1, SSE-7. */
 class StreamSink extends BufferedSink {
@@ -90,12 +90,15 @@ class StreamSink extends BufferedSink {
     }
     this.flush();
     this.#response.end();
-    const cancel = this.#node.deadlines.after(closeTimeoutMs, () => this.#response.destroy());
-    this.#exchange.onClose(cancel);
+    const { deadlines, limits } = this.#node;
+    const timeoutMs = Math.min(closeTimeoutMsMax, limits.heartbeatMs);
+    this.#exchange.onClose(deadlines.after(timeoutMs, () => this.#response.destroy()));
   }
 
   /** A stream has no input. */
   pauseInput(): void {}
+
+  holdInput(): void {}
 }
 
 function openLink(
@@ -114,7 +117,7 @@ function openLink(
     hears: false,
     onClose: () => node.leave(link),
   });
-  const link: Link = { session, timed: session, pauseInput: () => {} };
+  const link = sink.linkTo(session, session);
   sink.onDrained = () => session.drained();
   exchange.onClose(() => session.gone());
   node.enter(link);

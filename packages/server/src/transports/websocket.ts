@@ -12,7 +12,7 @@ import {
   toHoldfastError,
 } from "@holdfast/protocol";
 import { WebSocket, WebSocketServer } from "ws";
-import type { Link, Node } from "../node.ts";
+import type { Node } from "../node.ts";
 import { BufferedSink } from "./buffered-sink.ts";
 import { observed } from "./observed.ts";
 
@@ -175,7 +175,7 @@ export function serveSession({ node, websocket, socket, gate }: Accepted, token:
   });
   const credential = token === undefined ? {} : { token };
   const dialogue = new Dialogue({ session, gate: patient, limits, clock, ...credential });
-  const link: Link = { session, timed: dialogue, pauseInput: () => sink.holdInput(true) };
+  const link = sink.linkTo(session, dialogue);
   tie(session, sink, websocket, {
     receive(data, isBinary) {
       if (isBinary) dialogue.refuse(new HoldfastError("bad_json", "Messages are JSON in text frames."));
@@ -221,7 +221,7 @@ export async function serveChannel(accepted: Accepted, request: PlainRequest): P
     hears: true,
     onClose: () => node.leave(link),
   });
-  const link: Link = { session, timed: session, pauseInput: () => sink.holdInput(true) };
+  const link = sink.linkTo(session, session);
   let published = 0;
   tie(session, sink, websocket, {
     receive(data, isBinary) {

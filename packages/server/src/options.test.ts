@@ -1,0 +1,132 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { MemoryBroker } from "@holdfast/core/broker";
+import { defaultNamespace } from "@holdfast/core/server";
+import { defaultLimits, type Limits } from "@holdfast/protocol";
+import { ConfigurationError, createHoldfast, type HoldfastOptions } from "./index.ts";
+import { readOptions } from "./options.ts";
+
+function mistakesIn(options: unknown): readonly string[] {
+  try {
+    readOptions(options as HoldfastOptions);
+  } catch (error) {
+    if (error instanceof ConfigurationError) return error.mistakes;
+    throw error;
+  }
+  return [];
+}
+
+test("[BND-2] without options every limit has its default", () => {
+  const settings = readOptions({});
+  assert.deepEqual(settings.limits, defaultLimits);
+  assert.deepEqual(settings.namespace("anything"), defaultNamespace);
+  assert.deepEqual([settings.access, settings.brokerDeadlineMs, settings.origins], ["loopback", 5000, []]);
+});
+
+test("[BND-2] every limit can be set, and a value that is none is refused by name", () => {
+  for (const name of Object.keys(defaultLimits) as (keyof Limits)[]) {
+    const larger = name === "pageEventsDefault" || name === "eventBytesMax" || name === "streamChannelsMax";
+    const value = larger ? 2 : 1_000_000_000;
+    assert.equal(readOptions({ limits: { [name]: value } }).limits[name], value);
+    for (const bad of [-1, 1.5, "7", null, Number.NaN, Number.POSITIVE_INFINITY]) {
+      const [mistake = ""] = mistakesIn({ limits: { [name]: bad } });
+      assert.match(
+        mistake,
+        new RegExp(`^The option "limits\\.${name}" must be a whole number from [01] up\\.$`),
+      );
+    }
+  }
+  assert.equal(readOptions({ limits: { stalledMsMax: 0 } }).limits.stalledMsMax, 0);
+  assert.equal(mistakesIn({ limits: { heartbeatMs: 0 } }).length, 1);
+});
+
+test("all mistakes are named at once, each in a sentence", () => {
+  const mistakes = mistakesIn({
+    limts: {},
+    limits: { heartbeatMs: "soon", pageSize: 3 },
+    namespaces: { "a b": {}, chat: { mode: "newest", retention: { eventsMax: -1, forever: true } } },
+    origins: ["https://example.com/path", "example.com"],
+    logger: "console",
+    broker: {},
+    open: "yes",
+    authenticate: true,
+  });
+  assert.deepEqual([...mistakes].sort(), [
+    'The option "authenticate" must be a function.',
+    'The option "broker" must be a broker, or a function that makes one.',
+    'The option "limits.heartbeatMs" must be a whole number from 1 up.',
+    'The option "logger" must be a function.',
+    'The option "namespaces.a b" is no namespace: that is up to 127 of A-Z a-z 0-9 _ . @ -.',
+    'The option "namespaces.chat.mode" must be "every" or "latest".',
+    'The option "namespaces.chat.retention.eventsMax" must be a whole number from 0 up.',
+    'The option "open" must be true or false.',
+    'The option "origins.0" must be an origin such as "https://example.com", without a path.',
+    'The option "origins.1" must be an origin such as "https://example.com", without a path.',
+    'There is no option "limits.pageSize".',
+    'There is no option "limts".',
+    'There is no option "namespaces.chat.retention.forever".',
+  ]);
+  for (const wrong of [null, 7, "options"]) assert.equal(mistakesIn(wrong).length, 1, String(wrong));
+});
+
+test("options that contradict each other are refused", () => {
+  const authenticate = () => ({});
+  const authorize = () => true;
+  assert.match(mistakesIn({ authenticate })[0] ?? "", /"authorize" is needed/);
+  assert.match(mistakesIn({ authorize })[0] ?? "", /needs "authenticate"/);
+  assert.match(mistakesIn({ authenticate, authorize, open: true })[0] ?? "", /contradict/);
+  assert.deepEqual(mistakesIn({ authenticate, authorize, open: false }), []);
+  assert.match(
+    mistakesIn({ limits: { pageEventsMax: 10 } })[0] ?? "",
+    /pageEventsDefault.*must not exceed.*pageEventsMax/,
+  );
+  assert.match(mistakesIn({ limits: { messageBytesMax: 10 } })[0] ?? "", /eventBytesMax/);
+});
+
+test("[NAME-2] a namespace starts from the default one, and changes what it names", () => {
+  const { namespace } = readOptions({
+    namespaces: {
+      "": { maxLag: 7, retention: { eventsMax: 10 } },
+      chat: { mode: "latest", retention: { ageMsMax: 5 } },
+    },
+  });
+  assert.deepEqual([namespace("other").maxLag, namespace("other").mode], [7, "every"]);
+  const chat = namespace("chat");
+  assert.deepEqual([chat.mode, chat.maxLag], ["latest", 7]);
+  assert.deepEqual([chat.retention.eventsMax, chat.retention.ageMsMax], [10, 5]);
+  assert.equal(namespace("constructor").maxLag, 7);
+});
+
+test("what a broker cannot do is refused at the start", () => {
+  const memory = new MemoryBroker({ clock: { now: () => 0 }, epochSeed: "abcdef" });
+  const broker = new Proxy(memory, {
+    get: (target, name) =>
+      name === "capabilities"
+        ? { ...target.capabilities, state: false }
+        : (Reflect.get(target, name) as unknown),
+  });
+  assert.throws(() => createHoldfast({ broker, namespaces: { prices: { mode: "latest" } } }), {
+    name: "ConfigurationError",
+    message: /"prices" has the mode "latest".*memory cannot serve/,
+  });
+});
+
+test("a broker that was made here is stopped here, and one that was given is not", async () => {
+  const clock = { now: () => 0 };
+  const given = new MemoryBroker({ clock, epochSeed: "abcdef" });
+  const node = createHoldfast({ broker: given });
+  await node.close();
+  await given.probe();
+  let made: MemoryBroker | undefined;
+  const maker = createHoldfast({
+    namespaces: { chat: { retention: { eventsMax: 3 } } },
+    broker: (setting) => {
+      assert.equal(setting.retention("chat:1").eventsMax, 3);
+      assert.equal(setting.retention("chat").eventsMax, defaultNamespace.retention.eventsMax);
+      made = new MemoryBroker({ ...setting, epochSeed: "abcdef" });
+      return made;
+    },
+  });
+  await maker.close();
+  await assert.rejects(made?.probe() ?? Promise.resolve());
+});

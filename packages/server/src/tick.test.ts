@@ -1,0 +1,57 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Tick } from "./tick.ts";
+
+function immediate(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+test("[DUP-1] what happens in one tick is delivered together, and each sink flushed once after it", async () => {
+  const tick = new Tick();
+  const story: string[] = [];
+  const sink = { flush: () => story.push("sink") };
+  tick.deliverFrom({
+    flush: () => {
+      story.push("delivery");
+      tick.enlist(sink);
+    },
+  });
+  tick.schedule();
+  tick.schedule();
+  await Promise.resolve().then(() => tick.schedule());
+  assert.deepEqual(story, []);
+  await immediate();
+  assert.deepEqual(story, ["delivery", "sink"]);
+  await immediate();
+  assert.deepEqual(story, ["delivery", "sink"]);
+});
+
+test("what a flush causes belongs to the next tick, and is not forgotten", async () => {
+  const tick = new Tick();
+  let deliveries = 0;
+  tick.deliverFrom({ flush: () => deliveries++ });
+  let flushes = 0;
+  const again = {
+    flush: () => {
+      flushes++;
+      if (flushes === 1) {
+        tick.enlist(again);
+        tick.schedule();
+      }
+    },
+  };
+  tick.enlist(again);
+  await immediate();
+  assert.deepEqual([flushes, deliveries], [1, 0]);
+  await immediate();
+  await immediate();
+  assert.deepEqual([flushes, deliveries], [2, 1]);
+});
+
+test("a sink is flushed without anything to deliver", async () => {
+  const tick = new Tick();
+  let flushes = 0;
+  tick.enlist({ flush: () => flushes++ });
+  await immediate();
+  assert.equal(flushes, 1);
+});
