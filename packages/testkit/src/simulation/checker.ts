@@ -57,24 +57,29 @@ export class Checker {
   /** A log begins, after which an earlier one of the channel is no more. */
   began(log: TruthLog): void {
     const logs = this.logs(log.channel);
-    if (logs.some(({ epoch }) => epoch === log.epoch)) this.fail("GAP", `${log} begins with an epoch that was used before`);
+    if (logs.some(({ epoch }) => epoch === log.epoch))
+      this.fail("GAP", `${log} begins with an epoch that was used before`);
     logs.push(log);
   }
 
   /** The log answered an append so. Rules ACK-1 to ACK-3. */
   appended(log: TruthLog, drafts: readonly Draft[], results: readonly Appended[]): void {
-    if (results.length !== drafts.length) this.fail("ACK", `${log}: ${drafts.length} drafts, ${results.length} results`);
+    if (results.length !== drafts.length)
+      this.fail("ACK", `${log}: ${drafts.length} drafts, ${results.length} results`);
     const events: LogEvent[] = [];
     let head = log.head;
     for (const [index, { cursor, at, duplicate }] of results.entries()) {
       const draft = drafts[index] as Draft;
       const where = `${draft.id} at ${formatCursor(cursor)}`;
       const known = draft.id === undefined ? undefined : log.byId(draft.from, draft.id);
-      const twin = events.find((event) => draft.id !== undefined && event.id === draft.id && event.from === draft.from);
+      const twin = events.find(
+        (event) => draft.id !== undefined && event.id === draft.id && event.from === draft.from,
+      );
       const first = known ?? twin;
       if (cursor.epoch !== log.epoch) this.fail("ACK", `${log}: ${where} is of another log`);
       if (duplicate) {
-        if (first?.offset !== cursor.offset || first.at !== at) this.fail("ACK", `${log}: ${where} is no duplicate`);
+        if (first?.offset !== cursor.offset || first.at !== at)
+          this.fail("ACK", `${log}: ${where} is no duplicate`);
         continue;
       }
       if (first !== undefined) this.fail("ACK", `${log}: ${where} was appended before, at ${first.offset}`);

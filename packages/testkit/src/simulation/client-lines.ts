@@ -24,7 +24,8 @@ function* framesOf(bytes: Uint8Array): Generator<string> {
   for (let at = 0; at < bytes.length; ) {
     const short = view.getUint8(at + 1);
     const header = short < 126 ? 2 : short === 126 ? 4 : 10;
-    const length = short < 126 ? short : short === 126 ? view.getUint16(at + 2) : Number(view.getBigUint64(at + 2));
+    const length =
+      short < 126 ? short : short === 126 ? view.getUint16(at + 2) : Number(view.getBigUint64(at + 2));
     yield decodeUtf8(bytes.subarray(at + header, at + header + length));
     at += header + length;
   }
@@ -102,7 +103,7 @@ export function readPosted(item: Down): Posted {
 function refusalOf({ status, text }: Extract<Down, { is: "body" }>): Loss {
   try {
     const json: unknown = JSON.parse(text);
-    if (isRecord(json) && typeof json["code"] === "string") return { type: "refused", error: toError(json) };
+    if (isRecord(json) && typeof json.code === "string") return { type: "refused", error: toError(json) };
   } catch {
     // Not ours.
   }

@@ -20,8 +20,8 @@ export interface ClientHost {
   readonly tokenLifeMs: number | undefined;
   /** The probability that a line the client closed still delivers what was on its way. */
   readonly lateDelivery: number;
-  /** What an application may have to hold of one channel at most. */
-  readonly bufferedMax: number;
+  /** Events of one channel that an application has to hold at most. */
+  readonly heldEventsMax: number;
   trace(line: () => string): void;
   /** Lets a test break the client on purpose. */
   effect(effect: Effect): readonly Effect[];
@@ -64,7 +64,7 @@ export class Client {
   /** While the machine sleeps, what happens waits. */
   #asleep: (() => void)[] | undefined;
   #planned: { readonly at: number; readonly cancel: () => void } | undefined;
-  isOffline = false;
+  #isOffline = false;
 
   constructor(host: ClientHost, options: ClientOptions) {
     this.name = options.name;
@@ -88,11 +88,6 @@ export class Client {
 
   get #now(): number {
     return this.#host.timeline.now;
-  }
-
-  /** Where it stands, for a trace. */
-  get state(): string {
-    return this.#connection.state.type;
   }
 
   get isClosed(): boolean {
@@ -131,42 +126,53 @@ export class Client {
     if (this.#asleep !== undefined) return;
     this.#turn((connection, now) => connection.tick(now));
     const { deadline } = this.#connection;
-    if (deadline <= this.#now) this.#host.checker.fail("LIVE", `${this.name}: a deadline that stays past is a busy loop`);
+    if (deadline <= this.#now)
+      this.#host.checker.fail("LIVE", `${this.name}: a deadline that stays past is a busy loop`);
   }
 
   #perform(effect: Effect): void {
     const { timeline, trace } = this.#host;
     switch (effect.type) {
       case "open":
-        return this.#open(effect);
+        this.#open(effect);
+        return;
       case "send": {
         const link = this.#links.get(effect.link);
         link?.wire.asked(effect.text);
-        return link?.line.say(effect.text);
+        link?.line.say(effect.text);
+        return;
       }
       case "close":
         this.#links.get(effect.link)?.line.hangUp(this.#random.chance(this.#host.lateDelivery));
         this.#links.delete(effect.link);
         return;
       case "probe":
-        return this.#request({ kind: "probe" }, (item) =>
-          this.#turn((connection, now) => connection.probed(effect.probe, item.is === "body" && item.status === 200, now)),
+        this.#request({ kind: "probe" }, (item) =>
+          this.#turn((connection, now) =>
+            connection.probed(effect.probe, item.is === "body" && item.status === 200, now),
+          ),
         );
+        return;
       case "token":
         timeline.after(this.#random.below(500), () => this.#giveToken());
         return;
       case "post":
-        return this.#post(effect);
+        this.#post(effect);
+        return;
       case "state":
-        return trace(() => `${this.name} is ${JSON.stringify(effect.state)}`);
+        trace(() => `${this.name} is ${JSON.stringify(effect.state)}`);
+        return;
       case "published":
         this.#published.delete(effect.ref);
         trace(() => `${this.name} published ${effect.ref}: ${effect.results.map(({ cursor }) => cursor)}`);
-        return this.publishing.published(effect.ref, effect.results);
+        this.publishing.published(effect.ref, effect.results);
+        return;
       case "unpublished":
-        return this.#unpublished(effect.ref, effect.error);
+        this.#unpublished(effect.ref, effect.error);
+        return;
       default:
-        return this.#deliver(effect);
+        this.#deliver(effect);
+        return;
     }
   }
 
@@ -192,7 +198,9 @@ export class Client {
       },
       answered: (more) => {
         over();
-        tell(`answered, ${more ? "more" : "all"}`, (connection, now) => connection.linkAnswered(link, more, now));
+        tell(`answered, ${more ? "more" : "all"}`, (connection, now) =>
+          connection.linkAnswered(link, more, now),
+        );
       },
       lost: (loss) => {
         over();
@@ -201,7 +209,11 @@ export class Client {
     };
     let line: Line;
     if (transport === "websocket") {
-      line = this.#host.dial(this.name, { kind: "websocket" }, readWebSocket(hearer, () => line.say(hello)));
+      line = this.#host.dial(
+        this.name,
+        { kind: "websocket" },
+        readWebSocket(hearer, () => line.say(hello)),
+      );
     } else if (transport === "sse") {
       line = this.#host.dial(this.name, { kind: "stream", hello }, readStream(hearer, random));
     } else {
@@ -246,27 +258,35 @@ export class Client {
   #deliver(effect: Effect): void {
     if (!("channel" in effect)) return;
     const following = this.#followings.get(effect.channel);
-    const { checker, bufferedMax, trace } = this.#host;
+    const { checker, heldEventsMax, trace } = this.#host;
     trace(() => `${this.name} is given ${JSON.stringify(effect)}`);
     if (following === undefined) {
-      checker.fail("WIRE", `${this.name} was given "${effect.type}" of ${effect.channel}, which it does not read`);
+      checker.fail(
+        "WIRE",
+        `${this.name} was given "${effect.type}" of ${effect.channel}, which it does not read`,
+      );
       return;
     }
     const { audit } = following;
     switch (effect.type) {
       case "subscribed":
-        return audit.subscribed(effect.cursor);
+        audit.subscribed(effect.cursor);
+        return;
       case "events":
         audit.events(effect.events, effect.cursor);
         following.held += effect.events.length;
-        checker.bound(() => `what ${this.name} holds of ${effect.channel}`, following.held, bufferedMax);
-        return this.#take(effect.channel, following);
+        checker.bound(() => `what ${this.name} holds of ${effect.channel}`, following.held, heldEventsMax);
+        this.#take(effect.channel, following);
+        return;
       case "gap":
-        return audit.gap(effect.from, effect.to, effect.reason);
+        audit.gap(effect.from, effect.to, effect.reason);
+        return;
       case "end":
-        return audit.end(effect.cursor);
+        audit.end(effect.cursor);
+        return;
       case "refused":
-        return this.#refused(audit, effect.error);
+        this.#refused(audit, effect.error);
+        return;
       default:
     }
   }
@@ -369,11 +389,11 @@ export class Client {
 
   // --- what happens to its device --------------------------------------------------------------
 
-  /** The network is gone, or back; `told` when the device says so. */
-  setOffline(isOffline: boolean, told: boolean): void {
-    this.isOffline = isOffline;
-    if (isOffline) for (const { line } of this.#links.values()) line.cut({ client: told, server: false });
-    if (!told) return;
+  /** The network is gone, or back; `isTold` when the device says so. */
+  setOffline(isOffline: boolean, isTold: boolean): void {
+    this.#isOffline = isOffline;
+    if (isOffline) for (const { line } of this.#links.values()) line.cut({ client: isTold, server: false });
+    if (!isTold) return;
     this.#turn((connection, now) => (isOffline ? connection.offline(now) : connection.online(now)));
   }
 
@@ -390,6 +410,13 @@ export class Client {
     if (isTimerFirst) this.#tick();
     for (const one of waiting) one();
     if (!isTimerFirst) this.#tick();
+  }
+
+  /** Its device and its application are well. */
+  heal(): void {
+    this.wake();
+    if (this.#isOffline) this.setOffline(false, true);
+    this.pause(false);
   }
 
   close(): void {

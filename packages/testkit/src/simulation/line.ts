@@ -126,12 +126,15 @@ export class Line {
   #upwards(item: Up): void {
     switch (item.is) {
       case "request":
-        return this.#requested();
+        this.#requested();
+        return;
       case "text":
-        return this.#server?.receive(item.text);
+        this.#server?.receive(item.text);
+        return;
       case "fin":
         this.down.break();
-        return this.#end();
+        this.#end();
+        return;
     }
   }
 

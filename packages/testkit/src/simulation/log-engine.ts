@@ -21,6 +21,9 @@ export interface LogEngineOptions {
   readonly stride: number;
 }
 
+/** What nodes ask of the engine. */
+export type Engine = Pick<LogEngine, keyof LogEngine>;
+
 /**
  * The one engine behind all nodes: the memory broker, with its offsets spread out, whose every append is written down
  * for the checker and compared with what such an engine must answer.
@@ -170,6 +173,11 @@ export class LogEngine {
 
   #outwardBatch({ epoch, from, to, events }: LogBatch): LogBatch {
     const { stride } = this.#options;
-    return { epoch, from: from * stride, to: to * stride, events: events.map((one) => this.#outwardEvent(one)) };
+    return {
+      epoch,
+      from: from * stride,
+      to: to * stride,
+      events: events.map((one) => this.#outwardEvent(one)),
+    };
   }
 }

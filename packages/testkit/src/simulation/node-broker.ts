@@ -12,7 +12,7 @@ import type {
 } from "@holdfast/core/broker";
 import { type Cursor, type Draft, HoldfastError, type Position } from "@holdfast/protocol";
 import type { Checker } from "./checker.ts";
-import type { LogEngine } from "./log-engine.ts";
+import type { Engine } from "./log-engine.ts";
 import { Pipe } from "./pipe.ts";
 import type { Random } from "./random.ts";
 import type { Timeline } from "./timeline.ts";
@@ -25,7 +25,7 @@ export type Reach = "well" | "refused" | "hanging" | "mute";
 
 export interface NodeBrokerOptions {
   readonly timeline: Timeline;
-  readonly engine: LogEngine;
+  readonly engine: Engine;
   readonly checker: Checker;
   readonly random: Random;
   readonly deadlineMs: number;

@@ -1,6 +1,6 @@
 import type { Transport } from "@holdfast/core/client";
-import type { Mode } from "@holdfast/core/server";
 import { transports } from "@holdfast/core/client";
+import type { Mode } from "@holdfast/core/server";
 import { Random } from "./random.ts";
 
 /** What may happen in a step of the plan, each with its weight; a weight of 0 leaves it out of this world. */
@@ -49,6 +49,7 @@ export interface WorldOptions {
   readonly channels: number;
   readonly mode: Mode;
   readonly maxLag: number;
+  readonly payloadBytesMax: number;
   readonly retainedEventsMax: number;
   readonly retainedMsMax: number;
   readonly stride: number;
@@ -110,6 +111,7 @@ export function drawWorld(seed: number, overrides: Partial<WorldOptions> = {}): 
     channels: random.between(1, 3),
     mode: isStrict ? "every" : "latest",
     maxLag: isStrict && random.chance(0.2) ? random.between(5, 30) : 0,
+    payloadBytesMax: random.pick([1, 100, 2000]),
     retainedEventsMax: random.pick([5, 20, 1000]),
     retainedMsMax: random.pick([3000, 20_000, 3_600_000]),
     stride: random.pick([1, 1, 3]),

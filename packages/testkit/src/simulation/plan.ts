@@ -1,6 +1,6 @@
-import type { Reach } from "./node-broker.ts";
 import type { Transport } from "@holdfast/core/client";
 import type { Obstacle } from "./line.ts";
+import type { Reach } from "./node-broker.ts";
 import type { WorldOptions } from "./options.ts";
 import { Random } from "./random.ts";
 
@@ -14,6 +14,8 @@ export type Action =
       readonly client: number;
       readonly channel: number;
       readonly events: number;
+      /** That each payload is longer than it need be. */
+      readonly bytes: number;
       readonly kind: "json" | "text" | "base64";
       readonly key: number | undefined;
       readonly isConditional: boolean;
@@ -129,6 +131,7 @@ class Draw {
       client,
       channel,
       events: random.chance(0.8) ? 1 : random.between(2, 12),
+      bytes: random.chance(0.7) ? 0 : random.below(this.#options.payloadBytesMax),
       kind: random.pick(["json", "json", "text", "base64"]),
       key: random.chance(0.3) ? undefined : random.below(4),
       isConditional: random.chance(0.05),

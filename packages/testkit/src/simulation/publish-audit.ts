@@ -1,4 +1,11 @@
-import { type Cursor, type Draft, formatCursor, HoldfastError, parseCursor, type PublishResult } from "@holdfast/protocol";
+import {
+  type Cursor,
+  type Draft,
+  formatCursor,
+  HoldfastError,
+  type PublishResult,
+  parseCursor,
+} from "@holdfast/protocol";
 import type { Logs } from "./reader-audit.ts";
 import type { TruthLog } from "./truth-log.ts";
 import type { Fail } from "./violation.ts";
@@ -52,9 +59,11 @@ export class PublishAudit {
     if (publish === undefined) return;
     const { channel, drafts, ifMatch } = publish;
     if (results.length !== drafts.length) {
-      return this.#fail("ACK", `${drafts.length} events were published on ${channel}, ${results.length} answered`);
+      this.#fail("ACK", `${drafts.length} events were published on ${channel}, ${results.length} answered`);
+      return;
     }
-    for (const [index, result] of results.entries()) this.#checkResult(channel, drafts[index] as Draft, result);
+    for (const [index, result] of results.entries())
+      this.#checkResult(channel, drafts[index] as Draft, result);
     if (ifMatch !== undefined) this.#checkCondition(channel, ifMatch, results);
     publish.results = results;
     this.#acknowledged.push(publish);
@@ -73,9 +82,15 @@ export class PublishAudit {
   /** Rule PUB-1. */
   #checkCondition(channel: string, ifMatch: string, results: readonly PublishResult[]): void {
     const first = parseCursor(results[0]?.cursor);
-    const before = this.#log(channel, first)?.between(0, first.offset - 1).at(-1)?.offset ?? this.#log(channel, first)?.origin;
+    const before =
+      this.#log(channel, first)
+        ?.between(0, first.offset - 1)
+        .at(-1)?.offset ?? this.#log(channel, first)?.origin;
     if (ifMatch !== `${first.epoch}-${before}`) {
-      this.#fail("ACK", `was to be appended at ${ifMatch} only, and was acknowledged at ${formatCursor(first)}`);
+      this.#fail(
+        "ACK",
+        `was to be appended at ${ifMatch} only, and was acknowledged at ${formatCursor(first)}`,
+      );
     }
   }
 
@@ -97,7 +112,8 @@ export class PublishAudit {
       case "unauthenticated":
         return;
       case "channel_closed":
-        if (!this.#logsOf(channel).some((one) => one.isClosed)) this.#fail("ACK", `${channel} is not closed: ${error.message}`);
+        if (!this.#logsOf(channel).some((one) => one.isClosed))
+          this.#fail("ACK", `${channel} is not closed: ${error.message}`);
         break;
       case "precondition_failed":
         if (ifMatch === undefined) this.#fail("ACK", `set no condition: ${error.message}`);
@@ -126,7 +142,10 @@ export class PublishAudit {
       const before = last.get(channel);
       if (isRepeat || this.#isExcused(publish)) continue;
       if (before?.cursor.epoch === cursor.epoch && before.cursor.offset > cursor.offset) {
-        this.#fail("ACK", `publish ${ref} at ${formatCursor(cursor)} came before ${before.ref} at ${formatCursor(before.cursor)}`);
+        this.#fail(
+          "ACK",
+          `publish ${ref} at ${formatCursor(cursor)} came before ${before.ref} at ${formatCursor(before.cursor)}`,
+        );
       }
       last.set(channel, { ref, cursor });
     }

@@ -7,8 +7,8 @@ import {
   type Payload,
   parseCursor,
   payloadValue,
-  sameCursor,
   type Start,
+  sameCursor,
 } from "@holdfast/protocol";
 import type { TruthLog } from "./truth-log.ts";
 import type { Fail } from "./violation.ts";
@@ -48,7 +48,12 @@ export class ReaderAudit {
   seen = 0;
   gaps = 0;
 
-  constructor(about: { name: string; channel: string; start: Start }, logs: Logs, rules: ReadingRules, fail: Fail) {
+  constructor(
+    about: { name: string; channel: string; start: Start },
+    logs: Logs,
+    rules: ReadingRules,
+    fail: Fail,
+  ) {
     this.name = about.name;
     this.channel = about.channel;
     this.#start = about.start;
@@ -85,7 +90,8 @@ export class ReaderAudit {
     }
     const log = this.#log(cursor);
     if (log === undefined) this.#fail("GAP", `was started at ${text}, in a log that never was`);
-    else if (cursor.offset > log.head) this.#fail("GAP", `was started at ${text}, beyond the head ${log.head}`);
+    else if (cursor.offset > log.head)
+      this.#fail("GAP", `was started at ${text}, beyond the head ${log.head}`);
   }
 
   /** Events came that take the reader to a cursor. */
@@ -93,17 +99,25 @@ export class ReaderAudit {
     this.#checkOpen("events");
     const position = this.#position;
     const to = parseCursor(cursorText);
-    if (position === undefined) return this.#fail("WIRE", "was given events before its position");
+    if (position === undefined) {
+      this.#fail("WIRE", "was given events before its position");
+      return;
+    }
     this.#position = to;
     this.seen += events.length;
     const log = this.#log(to);
     if (log === undefined || to.epoch !== position.epoch) {
-      return this.#fail("GAP", `went from ${formatCursor(position)} to ${cursorText} without a gap`);
+      this.#fail("GAP", `went from ${formatCursor(position)} to ${cursorText} without a gap`);
+      return;
     }
     if (to.offset < position.offset) {
-      return this.#fail("DUP", `went back from ${formatCursor(position)} to ${cursorText}`);
+      this.#fail("DUP", `went back from ${formatCursor(position)} to ${cursorText}`);
+      return;
     }
-    if (to.offset > log.head) return this.#fail("GAP", `is at ${cursorText}, beyond the head ${log.head}`);
+    if (to.offset > log.head) {
+      this.#fail("GAP", `is at ${cursorText}, beyond the head ${log.head}`);
+      return;
+    }
     const given = this.#given(log, position, to, events);
     if (given !== undefined) this.#checkMissed(log, position, to, given);
   }
@@ -123,7 +137,10 @@ export class ReaderAudit {
         return undefined;
       }
       if (epoch !== from.epoch || offset <= last || offset > to.offset) {
-        this.#fail("ORD", `saw ${event.cursor} after ${log.epoch}-${last}, on the way to ${formatCursor(to)}`);
+        this.#fail(
+          "ORD",
+          `saw ${event.cursor} after ${log.epoch}-${last}, on the way to ${formatCursor(to)}`,
+        );
         return undefined;
       }
       const difference = differenceOf(event, log.at(offset));
@@ -141,7 +158,10 @@ export class ReaderAudit {
     for (const event of log.between(from.offset, to.offset)) {
       if (given.has(event.offset)) continue;
       if (this.#rules.mode === "latest" && log.isReplaced(event)) continue;
-      this.#fail("GAP", `missed ${log.epoch}-${event.offset} between ${formatCursor(from)} and ${formatCursor(to)}`);
+      this.#fail(
+        "GAP",
+        `missed ${log.epoch}-${event.offset} between ${formatCursor(from)} and ${formatCursor(to)}`,
+      );
       return;
     }
   }
@@ -155,10 +175,14 @@ export class ReaderAudit {
     this.gaps++;
     const told = `was told of a gap ${fromText} to ${toText} (${reason})`;
     if (position === undefined || formatCursor(position) !== fromText) {
-      return this.#fail("GAP", `${told} at ${position && formatCursor(position)}`);
+      this.#fail("GAP", `${told} at ${position && formatCursor(position)}`);
+      return;
     }
     const log = this.#log(to);
-    if (log === undefined) return this.#fail("GAP", `${told} into a log that never was`);
+    if (log === undefined) {
+      this.#fail("GAP", `${told} into a log that never was`);
+      return;
+    }
     const why = this.#faultOfGap(position, to, log, reason);
     if (why !== undefined) this.#fail("GAP", `${told}, but ${why}`);
   }
@@ -186,9 +210,15 @@ export class ReaderAudit {
     const log = this.#log(cursor);
     this.#isOver = true;
     if (this.#position === undefined || !sameCursor(this.#position, cursor)) {
-      this.#fail("GAP", `was told of the end at ${text}, being at ${this.#position && formatCursor(this.#position)}`);
+      this.#fail(
+        "GAP",
+        `was told of the end at ${text}, being at ${this.#position && formatCursor(this.#position)}`,
+      );
     } else if (log === undefined || !log.isClosed || log.head !== cursor.offset) {
-      this.#fail("GAP", `was told of the end at ${text}, but the log is ${log} and ${log?.isClosed ? "" : "not "}closed`);
+      this.#fail(
+        "GAP",
+        `was told of the end at ${text}, but the log is ${log} and ${log?.isClosed ? "" : "not "}closed`,
+      );
     }
   }
 
@@ -197,7 +227,8 @@ export class ReaderAudit {
     const log = this.#logs.at(-1);
     if (this.#isOver || log === undefined) return;
     const at = this.#position === undefined ? "nowhere" : formatCursor(this.#position);
-    if (at !== formatCursor(log.headCursor)) this.#fail("LIVE", `is at ${at}, and the head is ${formatCursor(log.headCursor)}`);
+    if (at !== formatCursor(log.headCursor))
+      this.#fail("LIVE", `is at ${at}, and the head is ${formatCursor(log.headCursor)}`);
     else if (log.isClosed) this.#fail("LIVE", "was not told that the channel is closed");
   }
 
@@ -216,7 +247,9 @@ function differenceOf(seen: SeenEvent, event: LogEvent | undefined): string | un
   for (const label of ["type", "key", "id", "from"] as const) {
     if (seen[label] !== event[label]) return `${label} ${seen[label]} instead of ${event[label]}`;
   }
-  return sameData(seen.data, event.payload) ? undefined : `data ${show(seen.data)} instead of ${show(payloadValue(event.payload))}`;
+  return sameData(seen.data, event.payload)
+    ? undefined
+    : `data ${show(seen.data)} instead of ${show(payloadValue(event.payload))}`;
 }
 
 function sameData(data: unknown, payload: Payload): boolean {

@@ -44,7 +44,8 @@ abstract class LineSink implements Sink {
   /** Answers and starts are bounded by what the client asked; what a reader could wait for is not. Rule BND-1. */
   #checkPatience(bytes: Uint8Array): void {
     const type = /"type":"(events|gap|heartbeat|signal|presence)"/.exec(Buffer.from(bytes).toString())?.[1];
-    if (type !== undefined) this.node.host.checker.fail("BND", `${this.line}: "${type}" was written to a full sink`);
+    if (type !== undefined)
+      this.node.host.checker.fail("BND", `${this.line}: "${type}" was written to a full sink`);
   }
 
   taken(): void {
@@ -161,7 +162,7 @@ export function serveAnswer(
     write(part) {
       parts.push(part);
       bytes += part.length;
-      node.host.checker.bound(() => `an answer on ${line}`, bytes, node.host.bounds.lineBytesMax);
+      node.host.checker.bound(() => `an answer on ${line}`, bytes, node.host.bounds.answerBytesMax);
       decide();
       return bytes < limits.pageBytesMax;
     },

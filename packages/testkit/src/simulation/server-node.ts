@@ -1,4 +1,11 @@
-import { type Clock, type Gate, Hubs, type NamespaceSettings, publishAs, type Session } from "@holdfast/core/server";
+import {
+  type Clock,
+  type Gate,
+  Hubs,
+  type NamespaceSettings,
+  publishAs,
+  type Session,
+} from "@holdfast/core/server";
 import {
   decodeClientMessage,
   type Hello,
@@ -20,6 +27,8 @@ export interface Bounds {
   readonly sinkBytesMax: number;
   /** What a sink holds at most: that, one batch, and answers. */
   readonly lineBytesMax: number;
+  /** A JSON answer. */
+  readonly answerBytesMax: number;
   readonly channelsMax: number;
 }
 
@@ -99,6 +108,7 @@ export class ServerNode {
   }
 
   accept(line: Line): void {
+    for (const known of this.#lines) if (known.isOver) this.#lines.delete(known);
     this.#lines.add(line);
     const { request } = line;
     if (request.kind === "websocket") line.answeredBy(this.index, serveWebSocket(this, line));
@@ -185,11 +195,6 @@ export class ServerNode {
     checker.bound(() => `the tails of node ${this.index}`, tailEvents, hubs * settings.tailEventsMax);
     checker.bound(() => `the readers of node ${this.index}`, readers, subscriptions);
     checker.bound(() => `the followings of node ${this.index}`, this.broker.followings, bounds.channelsMax);
-  }
-
-  /** Lines that are over are forgotten. */
-  forgetLines(): void {
-    for (const line of this.#lines) if (line.isOver) this.#lines.delete(line);
   }
 
   get sessions(): number {

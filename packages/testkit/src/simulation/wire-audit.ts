@@ -47,14 +47,19 @@ export class WireAudit {
         this.#isWelcomed = true;
         return;
       case "subscribed":
-        return this.#subscribed(message.channel, message.cursor);
+        this.#subscribed(message.channel, message.cursor);
+        return;
       case "events":
-        return this.#moves(message.channel, message.from, message.to, message.events);
+        this.#moves(message.channel, message.from, message.to, message.events);
+        return;
       case "gap":
-        return this.#moves(message.channel, message.from, message.to, []);
+        this.#moves(message.channel, message.from, message.to, []);
+        return;
       case "end":
         if (this.#at(message.channel) !== message.cursor) {
-          this.#wrong(`"end" of ${message.channel} at ${message.cursor}, being at ${this.#at(message.channel)} (END-1)`);
+          this.#wrong(
+            `"end" of ${message.channel} at ${message.cursor}, being at ${this.#at(message.channel)} (END-1)`,
+          );
         }
         this.#positions.delete(message.channel);
         return;
@@ -63,11 +68,14 @@ export class WireAudit {
         if (!this.#positions.delete(message.channel)) this.#asked.get(message.channel)?.shift();
         return;
       case "heartbeat":
-        return this.#heads(message.heads);
+        this.#heads(message.heads);
+        return;
       case "published":
-        return this.#answered(message.ref);
+        this.#answered(message.ref);
+        return;
       case "error":
-        return this.#error(message);
+        this.#error(message);
+        return;
       case "reconnect":
         this.#isLast = true;
         return;
@@ -86,7 +94,10 @@ export class WireAudit {
 
   #moves(channel: string, from: string, to: string, events: readonly { cursor: string }[]): void {
     const at = this.#at(channel);
-    if (at === undefined) return this.#wrong(`${channel} is given ${from} to ${to} without "subscribed" (SUB-1, SUB-5)`);
+    if (at === undefined) {
+      this.#wrong(`${channel} is given ${from} to ${to} without "subscribed" (SUB-1, SUB-5)`);
+      return;
+    }
     if (at !== from) this.#wrong(`${channel} is given ${from} to ${to}, being at ${at} (DUP-1)`);
     let last = parseCursor(from);
     const end = parseCursor(to);
