@@ -66,14 +66,15 @@ test("[CLI-7] [MOVE-1] once the proxy is gone it climbs back, and no event is lo
     const subscription = client.subscribe<number>("a", { after: "oldest" });
     const seen: unknown[] = [];
     let published = 0;
+    const via = () => client.transport;
     const step = async () => {
       server.publish("a", ++published);
       seen.push(...data(await take(subscription, 1)));
     };
     await step();
-    assert.equal(client.transport, "sse");
+    assert.equal(via(), "sse");
     server.onUpgrade = undefined;
-    while (client.transport !== "websocket") await step();
+    while (via() !== "websocket") await step();
     await step();
     assert.deepEqual(
       seen,
