@@ -1,44 +1,15 @@
-import { Connection, type Effect, type Timing, type Transport } from "@holdfast/core/client";
-import { type Draft, HoldfastError, parsePosition, type ServerMessage, type Start } from "@holdfast/protocol";
-import type { Checker } from "./checker.ts";
-import { type LinkHearer, readAnswer, readPosted, readStream, readWebSocket } from "./client-lines.ts";
-import type { Down, Line, Request } from "./line.ts";
+import { type Draft, HoldfastError, parsePosition, type Start } from "@holdfast/protocol";
+import { Device, type DeviceHost, type DeviceOptions, type News } from "./device.ts";
 import type { PublishAudit } from "./publish-audit.ts";
 import type { Random } from "./random.ts";
 import type { ReaderAudit } from "./reader-audit.ts";
-import type { Timeline } from "./timeline.ts";
-import { WireAudit } from "./wire-audit.ts";
 
-export interface ClientHost {
-  readonly timeline: Timeline;
-  readonly checker: Checker;
-  readonly random: Random;
-  /** Opens a line to whatever node answers. */
-  dial(client: string, request: Request, receive: (item: Down) => void): Line;
+export interface ClientHost extends DeviceHost {
   /** How long the application takes with what it was given. */
   readonly thinkMsMax: number;
-  readonly tokenLifeMs: number | undefined;
-  /** The probability that a line the client closed still delivers what was on its way. */
-  readonly lateDelivery: number;
   /** Events of one channel that an application has to hold at most. */
   readonly heldEventsMax: number;
-  trace(line: () => string): void;
-  /** Lets a test break the client on purpose. */
-  effect(effect: Effect): readonly Effect[];
-  hello(text: string): string;
 }
-
-export interface ClientOptions {
-  readonly name: string;
-  readonly transports: readonly Transport[];
-  readonly toleranceMs: number;
-  readonly timing: Partial<Timing>;
-  readonly bufferedEventsMax: number;
-  readonly pendingPublishesMax: number;
-}
-
-/** A POST that was not answered for so long counts as failed. */
-const postTimeoutMs = 8000;
 
 /** A channel that the application reads. */
 interface Following {
@@ -48,253 +19,84 @@ interface Following {
   isTaking: boolean;
 }
 
-/** The client's core with an application on top of it and lines below it, as a browser tab or a process runs it. */
+type NewsOf<Type extends News["type"]> = Extract<News, { type: Type }>;
+
+/** An application that reads and publishes through the client's core, and writes down what it was told. */
 export class Client {
+  readonly device: Device;
   readonly name: string;
-  readonly publishing: PublishAudit;
   readonly #host: ClientHost;
   readonly #random: Random;
-  readonly #connection: Connection;
-  readonly #links = new Map<number, { readonly line: Line; readonly wire: WireAudit }>();
+  readonly #publishing: PublishAudit;
   readonly #followings = new Map<string, Following>();
   readonly #published = new Map<number, { channel: string; drafts: readonly Draft[] }>();
   #refs = 0;
   #ids = 0;
   #isPaused = false;
-  /** While the machine sleeps, what happens waits. */
-  #asleep: (() => void)[] | undefined;
-  #planned: { readonly at: number; readonly cancel: () => void } | undefined;
-  #isOffline = false;
 
-  constructor(host: ClientHost, options: ClientOptions) {
+  constructor(host: ClientHost, options: DeviceOptions) {
     this.name = options.name;
     this.#host = host;
     this.#random = host.random.fork();
     const user = host.tokenLifeMs === undefined ? undefined : options.name;
-    this.publishing = host.checker.publisher(options.name, user);
-    const random = this.#random.fork();
-    this.#connection = new Connection({
-      instance: `instance-${options.name}`,
-      anonymous: host.tokenLifeMs === undefined,
-      need: "duplex",
-      toleranceMs: options.toleranceMs,
-      transports: options.transports,
-      random: () => random.next(),
-      timing: options.timing,
-      bufferedEventsMax: options.bufferedEventsMax,
-      pendingPublishesMax: options.pendingPublishesMax,
-    });
+    this.#publishing = host.checker.publisher(options.name, user);
+    this.device = new Device(host, options, this.#random, (news) => this.#told(news));
   }
 
-  get #now(): number {
-    return this.#host.timeline.now;
-  }
-
-  get isClosed(): boolean {
-    return this.#connection.state.type === "closed";
-  }
-
-  /** Everything that happens to the core happens in a turn, after which it says what is to be done. */
-  #turn(input: (connection: Connection, now: number) => void): void {
-    if (this.#asleep !== undefined) {
-      this.#asleep.push(() => this.#turn(input));
-      return;
-    }
-    input(this.#connection, this.#now);
-    for (const meant of this.#connection.effects(this.#now)) {
-      for (const effect of this.#host.effect(meant)) this.#perform(effect);
-    }
-    this.#arm();
-  }
-
-  #arm(): void {
-    const { deadline } = this.#connection;
-    if (this.#planned?.at === deadline) return;
-    this.#planned?.cancel();
-    this.#planned = undefined;
-    if (deadline === Number.POSITIVE_INFINITY) return;
-    // A timer fires late, never early.
-    const at = Math.max(deadline, this.#now + 1) + this.#random.below(5);
-    const cancel = this.#host.timeline.at(at, () => {
-      this.#planned = undefined;
-      this.#tick();
-    });
-    this.#planned = { at: deadline, cancel };
-  }
-
-  #tick(): void {
-    if (this.#asleep !== undefined) return;
-    this.#turn((connection, now) => connection.tick(now));
-    const { deadline } = this.#connection;
-    if (deadline <= this.#now)
-      this.#host.checker.fail("LIVE", `${this.name}: a deadline that stays past is a busy loop`);
-  }
-
-  #perform(effect: Effect): void {
-    const { timeline, trace } = this.#host;
-    switch (effect.type) {
-      case "open":
-        this.#open(effect);
-        return;
-      case "send": {
-        const link = this.#links.get(effect.link);
-        link?.wire.asked(effect.text);
-        link?.line.say(effect.text);
-        return;
-      }
-      case "close":
-        this.#links.get(effect.link)?.line.hangUp(this.#random.chance(this.#host.lateDelivery));
-        this.#links.delete(effect.link);
-        return;
-      case "probe":
-        this.#request({ kind: "probe" }, (item) =>
-          this.#turn((connection, now) =>
-            connection.probed(effect.probe, item.is === "body" && item.status === 200, now),
-          ),
-        );
-        return;
-      case "token":
-        timeline.after(this.#random.below(500), () => this.#giveToken());
-        return;
-      case "post":
-        this.#post(effect);
-        return;
+  #told(news: News): void {
+    switch (news.type) {
       case "state":
-        trace(() => `${this.name} is ${JSON.stringify(effect.state)}`);
-        return;
+        this.#host.count(`state ${news.state.type}`);
+        break;
       case "published":
-        this.#published.delete(effect.ref);
-        trace(() => `${this.name} published ${effect.ref}: ${effect.results.map(({ cursor }) => cursor)}`);
-        this.publishing.published(effect.ref, effect.results);
-        return;
+        this.#published.delete(news.ref);
+        this.#publishing.published(news.ref, news.results);
+        if (news.results.some(({ duplicate }) => duplicate)) this.#host.count("published, as a duplicate");
+        break;
       case "unpublished":
-        this.#unpublished(effect.ref, effect.error);
-        return;
+        this.#unpublished(news);
+        break;
       default:
-        this.#deliver(effect);
-        return;
+        this.#given(news);
     }
   }
 
-  #open({ link, transport, hello: text, waitMs }: Extract<Effect, { type: "open" }>): void {
-    const { checker, trace, random } = this.#host;
-    const hello = this.#host.hello(text);
-    const wire = new WireAudit(`${this.name}/${transport}${link}`, checker.fail);
-    wire.asked(hello);
-    trace(() => `${this.name} opens ${transport} ${link}: ${hello}`);
-    const tell = (what: string, input: (connection: Connection, now: number) => void) => {
-      trace(() => `${this.name} ${transport} ${link} ${what}`);
-      this.#turn(input);
-    };
-    const over = () => {
-      this.#links.delete(link);
-    };
-    const hearer: LinkHearer = {
-      opened: () => tell("opened", (connection, now) => connection.linkOpened(link, now)),
-      heard: () => this.#turn((connection, now) => connection.linkHeard(link, now)),
-      message: (json) => {
-        wire.said(json as ServerMessage);
-        tell(`hears ${JSON.stringify(json)}`, (connection, now) => connection.linkMessage(link, json, now));
-      },
-      answered: (more) => {
-        over();
-        tell(`answered, ${more ? "more" : "all"}`, (connection, now) =>
-          connection.linkAnswered(link, more, now),
-        );
-      },
-      lost: (loss) => {
-        over();
-        tell(`lost: ${JSON.stringify(loss)}`, (connection, now) => connection.linkLost(link, loss, now));
-      },
-    };
-    let line: Line;
-    if (transport === "websocket") {
-      line = this.#host.dial(
-        this.name,
-        { kind: "websocket" },
-        readWebSocket(hearer, () => line.say(hello)),
-      );
-    } else if (transport === "sse") {
-      line = this.#host.dial(this.name, { kind: "stream", hello }, readStream(hearer, random));
-    } else {
-      line = this.#host.dial(this.name, { kind: "answer", hello, waitMs }, readAnswer(hearer));
-    }
-    this.#links.set(link, { line, wire });
-  }
-
-  /** A request that is answered once, or counts as failed after a while. */
-  #request(request: Request, answered: (item: Down) => void): void {
-    let isDone = false;
-    const done = (item: Down) => {
-      if (isDone) return;
-      isDone = true;
-      cancel();
-      answered(item);
-    };
-    const line = this.#host.dial(this.name, request, done);
-    const cancel = this.#host.timeline.after(postTimeoutMs, () => {
-      line.hangUp(false);
-      done({ is: "reset" });
-    });
-  }
-
-  #post(effect: Extract<Effect, { type: "post" }>): void {
-    const { path, body, headers, token, post } = effect;
-    this.#host.trace(() => `${this.name} posts ${post}: ${body}`);
-    this.#request({ kind: "post", path, body, headers, token }, (item) => {
-      this.#host.trace(() => `${this.name} post ${post} answered: ${JSON.stringify(item)}`);
-      this.#turn((connection, now) => connection.posted(post, readPosted(item), now));
-    });
-  }
-
-  #giveToken(): void {
-    const { tokenLifeMs } = this.#host;
-    this.#turn((connection, now) => {
-      if (tokenLifeMs === undefined || this.#random.chance(0.05)) connection.tokenFailed(now);
-      else connection.tokenGiven(`${this.name}.${now + tokenLifeMs}`, now);
-    });
-  }
-
-  #deliver(effect: Effect): void {
-    if (!("channel" in effect)) return;
-    const following = this.#followings.get(effect.channel);
-    const { checker, heldEventsMax, trace } = this.#host;
-    trace(() => `${this.name} is given ${JSON.stringify(effect)}`);
+  #given(news: Exclude<News, NewsOf<"state" | "published" | "unpublished">>): void {
+    const following = this.#followings.get(news.channel);
     if (following === undefined) {
-      checker.fail(
-        "WIRE",
-        `${this.name} was given "${effect.type}" of ${effect.channel}, which it does not read`,
-      );
+      const what = `${this.name} was given "${news.type}" of ${news.channel}, which it does not read`;
+      this.#host.checker.fail("WIRE", what);
       return;
     }
     const { audit } = following;
-    switch (effect.type) {
+    switch (news.type) {
       case "subscribed":
-        audit.subscribed(effect.cursor);
-        return;
+        audit.subscribed(news.cursor);
+        break;
       case "events":
-        audit.events(effect.events, effect.cursor);
-        following.held += effect.events.length;
-        checker.bound(() => `what ${this.name} holds of ${effect.channel}`, following.held, heldEventsMax);
-        this.#take(effect.channel, following);
-        return;
+        audit.events(news.events, news.cursor);
+        following.held += news.events.length;
+        this.#host.checker.bound(
+          () => `what ${this.name} holds of ${news.channel}`,
+          following.held,
+          this.#host.heldEventsMax,
+        );
+        this.#take(news.channel, following);
+        break;
       case "gap":
-        audit.gap(effect.from, effect.to, effect.reason);
-        return;
+        audit.gap(news.from, news.to, news.reason);
+        this.#host.count(`gap ${news.reason}`);
+        break;
       case "end":
-        audit.end(effect.cursor);
-        return;
+        audit.end(news.cursor);
+        this.#host.count("end");
+        break;
       case "refused":
-        this.#refused(audit, effect.error);
-        return;
+        audit.stop();
+        if (news.error.code === "unauthenticated") break;
+        this.#host.checker.fail("GAP", `${this.name} was refused ${news.channel}: ${news.error.message}`);
+        break;
       default:
-    }
-  }
-
-  #refused(audit: ReaderAudit, error: HoldfastError): void {
-    audit.stop();
-    if (error.code !== "unauthenticated") {
-      this.#host.checker.fail("GAP", `${this.name} was refused ${audit.channel}: ${error.message}`);
     }
   }
 
@@ -307,29 +109,32 @@ export class Client {
       if (this.#isPaused || this.#followings.get(channel) !== following) return;
       const count = this.#random.between(1, following.held);
       following.held -= count;
-      this.#turn((connection, now) => connection.consumed(channel, count, now));
+      this.device.turn((connection, now) => connection.consumed(channel, count, now));
       this.#take(channel, following);
     });
   }
 
-  // --- what the application does ---------------------------------------------------------------
-
-  /** Reads a channel, from where it stood when it read it before or from somewhere else. */
-  subscribe(channel: string, start: Start): void {
-    if (this.#followings.has(channel) || this.#asleep || this.isClosed) return;
-    const audit = this.#host.checker.reader(this.name, channel, start);
-    this.#followings.set(channel, { audit, held: 0, isTaking: false });
-    this.#turn((connection, now) =>
-      connection.subscribe(channel, { start, signals: false, presence: false }, now),
-    );
+  get #canAct(): boolean {
+    return !this.device.isAsleep && !this.device.isClosed;
   }
 
-  unsubscribe(channel: string): void {
+  subscribe(channel: string, start: Start): void {
+    if (this.#followings.has(channel) || !this.#canAct) return;
+    const audit = this.#host.checker.reader(this.name, channel, start);
+    this.#followings.set(channel, { audit, held: 0, isTaking: false });
+    const wants = { start, signals: false, presence: false };
+    this.device.turn((connection, now) => connection.subscribe(channel, wants, now));
+  }
+
+  /** Answers where it stood, if it got anywhere. */
+  unsubscribe(channel: string): string | undefined {
     const following = this.#followings.get(channel);
-    if (following === undefined || this.#asleep) return;
+    if (following === undefined || this.device.isAsleep) return undefined;
     following.audit.stop();
+    const left = this.positionOf(channel);
     this.#followings.delete(channel);
-    this.#turn((connection, now) => connection.unsubscribe(channel, now));
+    this.device.turn((connection, now) => connection.unsubscribe(channel, now));
+    return left;
   }
 
   /** Where it stands in a channel. */
@@ -338,11 +143,12 @@ export class Client {
     return position && `${position.epoch}-${position.offset}`;
   }
 
-  startAt(text: string): Start {
-    return { after: parsePosition(text) };
+  /** Reads a channel after a cursor that it was told. */
+  resume(channel: string, cursor: string): void {
+    this.subscribe(channel, { after: parsePosition(cursor) });
   }
 
-  /** Stops or goes on taking what it is given. */
+  /** Stops taking what it is given, or goes on. */
   pause(isPaused: boolean): void {
     this.#isPaused = isPaused;
     if (isPaused) return;
@@ -350,77 +156,46 @@ export class Client {
   }
 
   publish(channel: string, drafts: readonly Omit<Draft, "id">[], ifMatch?: string): void {
-    if (this.#asleep || this.isClosed) return;
-    this.#send(
-      channel,
-      drafts.map((draft) => ({ ...draft, id: `${this.name}-${this.#ids++}` })),
-      ifMatch,
-      false,
-    );
+    if (!this.#canAct) return;
+    const identified = drafts.map((draft) => ({ ...draft, id: `${this.name}-${this.#ids++}` }));
+    this.#send(channel, identified, ifMatch, false);
   }
 
   #send(channel: string, drafts: readonly Draft[], ifMatch: string | undefined, isRepeat: boolean): void {
     const ref = this.#refs++;
-    this.publishing.publish(ref, channel, drafts, ifMatch, isRepeat);
+    this.#publishing.publish(ref, channel, drafts, ifMatch, isRepeat);
     this.#published.set(ref, { channel, drafts });
-    this.#turn((connection, now) => {
+    this.device.turn((connection, now) => {
       try {
         connection.publish(ref, channel, drafts, ifMatch, now);
       } catch (error) {
         this.#published.delete(ref);
-        this.publishing.declined(ref, error);
+        this.#publishing.declined(ref, error);
       }
     });
   }
 
   /** The application gives up, or publishes once more what it does not know the fate of. Rule ACK-2. */
-  #unpublished(ref: number, error: Error): void {
+  #unpublished({ ref, error }: NewsOf<"unpublished">): void {
     const publish = this.#published.get(ref);
     this.#published.delete(ref);
-    this.#host.trace(() => `${this.name} could not publish ${ref}: ${error.message}`);
-    this.publishing.unpublished(ref, error);
-    const isUnknown = error instanceof HoldfastError && error.code === "timed_out";
-    if (publish === undefined || !isUnknown || !this.#random.chance(0.5)) return;
-    const { channel, drafts } = publish;
+    this.#publishing.unpublished(ref, error);
+    const code = error instanceof HoldfastError ? error.code : error.name;
+    this.#host.count(`unpublished: ${code}`);
+    if (publish === undefined || code !== "timed_out" || !this.#random.chance(0.5)) return;
     this.#host.timeline.after(1, () => {
-      if (!this.isClosed) this.#send(channel, drafts, undefined, true);
+      if (this.#canAct) this.#send(publish.channel, publish.drafts, undefined, true);
     });
   }
 
-  // --- what happens to its device --------------------------------------------------------------
-
-  /** The network is gone, or back; `isTold` when the device says so. */
-  setOffline(isOffline: boolean, isTold: boolean): void {
-    this.#isOffline = isOffline;
-    if (isOffline) for (const { line } of this.#links.values()) line.cut({ client: isTold, server: false });
-    if (!isTold) return;
-    this.#turn((connection, now) => (isOffline ? connection.offline(now) : connection.online(now)));
-  }
-
-  sleep(): void {
-    this.#asleep ??= [];
-  }
-
-  /** The machine wakes up: timers that are long due and what came meanwhile, in whatever order. */
-  wake(): void {
-    const waiting = this.#asleep;
-    if (waiting === undefined) return;
-    this.#asleep = undefined;
-    const isTimerFirst = this.#random.chance(0.5);
-    if (isTimerFirst) this.#tick();
-    for (const one of waiting) one();
-    if (!isTimerFirst) this.#tick();
-  }
-
-  /** Its device and its application are well. */
+  /** Its device is well again, and it wants to know how things stand. */
   heal(): void {
-    this.wake();
-    if (this.#isOffline) this.setOffline(false, true);
+    this.device.heal();
     this.pause(false);
   }
 
   close(): void {
     for (const { audit } of this.#followings.values()) audit.stop();
-    this.#turn((connection, now) => connection.close(now));
+    this.device.turn((connection, now) => connection.close(now));
   }
 }

@@ -38,6 +38,8 @@ export interface WorldReport {
   readonly seen: number;
   readonly gaps: number;
   readonly acknowledged: number;
+  /** How often each kind of thing happened. */
+  readonly counts: ReadonlyMap<string, number>;
 }
 
 const startOfTime = 1_790_000_000_000;
@@ -76,6 +78,7 @@ export class World {
   readonly #left = new Map<string, string>();
   readonly #trace: ((line: string) => void) | undefined;
   readonly #hash = createHash("sha256");
+  readonly #counts = new Map<string, number>();
   #payloads = 0;
   #happenings = 0;
   #isHealed = false;
@@ -125,6 +128,7 @@ export class World {
       lateDelivery: options.lateDelivery,
       heldEventsMax: options.bufferedEventsMax + options.pageEventsMax,
       trace: (line) => this.#tell(line),
+      count: (what) => this.#count(what),
       effect: sabotage.effect ?? ((effect) => [effect]),
       hello: sabotage.hello ?? ((text) => text),
     };
@@ -147,6 +151,10 @@ export class World {
     this.#trace(text);
   }
 
+  #count(what: string): void {
+    this.#counts.set(what, (this.#counts.get(what) ?? 0) + 1);
+  }
+
   /** Does the plan, lets everything heal, and reports. */
   async run(plan: readonly Step[]): Promise<WorldReport> {
     let at = startOfTime;
@@ -154,6 +162,7 @@ export class World {
       at += afterMs;
       this.#timeline.at(at, () => {
         this.#tell(() => `--- ${JSON.stringify(action)}`);
+        this.#count(`action ${action.do}`);
         this.#act(action);
       });
     }
@@ -202,6 +211,7 @@ export class World {
       seen: sum(readers.map(({ seen }) => seen)),
       gaps: sum(readers.map(({ gaps }) => gaps)),
       acknowledged: sum(publishers.map(({ acknowledged }) => acknowledged)),
+      counts: this.#counts,
     };
   }
 
@@ -283,12 +293,12 @@ export class World {
       this.#network.block(name, action.transport, action.obstacle);
       this.#later(action.forMs, () => this.#network.block(name, action.transport, undefined));
     } else if (action.do === "sleep") {
-      client.sleep();
-      this.#later(action.forMs, () => client.wake());
+      client.device.sleep();
+      this.#later(action.forMs, () => client.device.wake());
     } else {
       const set = (isOffline: boolean) => {
         this.#network.setOffline(name, isOffline);
-        client.setOffline(isOffline, action.isTold);
+        client.device.setOffline(isOffline, action.isTold);
       };
       set(true);
       this.#later(action.forMs, () => set(false));
@@ -325,14 +335,13 @@ export class World {
     if (typeof start === "number") client.subscribe(channel, { last: start });
     else if (start === "stale") client.subscribe(channel, { after: { epoch: "gone0", offset: 7 } });
     else if (start !== "resume") client.subscribe(channel, { after: start });
-    else client.subscribe(channel, left === undefined ? { after: "oldest" } : client.startAt(left));
+    else if (left !== undefined) client.resume(channel, left);
+    else client.subscribe(channel, { after: "oldest" });
   }
 
   #unsubscribe(index: number, channel: string): void {
-    const client = this.#clients[index];
-    const position = client?.positionOf(channel);
-    if (position !== undefined) this.#left.set(`${index} ${channel}`, position);
-    client?.unsubscribe(channel);
+    const left = this.#clients[index]?.unsubscribe(channel);
+    if (left !== undefined) this.#left.set(`${index} ${channel}`, left);
   }
 
   /** Nothing goes wrong any more, and every application wants to know how things stand. */
