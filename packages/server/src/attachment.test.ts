@@ -184,7 +184,7 @@ test("as middleware behind a body parser it says what is wrong, instead of waiti
   );
   const { status, json } = await post(`${url}/channels/a`, "1");
   assert.deepEqual([status, json.code], [500, "internal"]);
-  assert.match(String(log[0]?.["error"]), /before any body parser/);
+  assert.match(String(log[0]?.error), /before any body parser/);
   assert.equal((await call(`${url}/other`)).json.code, "not_found");
   assert.equal(holdfast.stats().publishing, 0);
 });

@@ -66,7 +66,7 @@ export async function answerSession(
   waitMs: number,
 ): Promise<void> {
   node.admit();
-  const { hubs, limits, clock, tick } = node;
+  const { hubs, limits, clock, tick, deadlines } = node;
   const gate = node.gatekeeper.gateFor(exchange.request);
   // Without `wait` it is still to be found out whether there is anything.
   const longest = clock.now() + (waitMs === 0 ? node.settings.brokerDeadlineMs : waitMs);
@@ -100,7 +100,11 @@ export async function answerSession(
   };
   const check = {
     flush: () => {
-      if (isAnswered || !isBegun || !isDue()) return;
+      if (isAnswered || !isBegun) return;
+      if (!isDue()) {
+        deadlines.hasten(link.timed);
+        return;
+      }
       isAnswered = true;
       const more = !sink.isClosed && !session.caughtUp;
       session.gone();
