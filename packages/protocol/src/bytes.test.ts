@@ -125,6 +125,15 @@ describe("UTF-8", () => {
       fc.string({ unit: fc.constantFrom("a", "é", "€", "\ud83d", "\ude00") }),
     );
     fc.assert(fc.property(text, (value) => utf8Length(value) === Buffer.byteLength(value)));
+    for (const [char, length] of [
+      ["\u007f", 1],
+      ["\u0080", 2],
+      ["\u07ff", 2],
+      ["\u0800", 3],
+      ["\uffff", 3],
+    ] as const) {
+      assert.equal(utf8Length(`é${char}`), 2 + length);
+    }
   });
 });
 

@@ -49,6 +49,7 @@ test("a refusal quotes its input briefly, on one line, and with nothing that a t
     String.raw`"\u001b[31m\u{9b}1m\u{7f}\u{2028}\u{202e}\u{200b}\u{e0001}"`,
   );
   assert.equal(quoted("\ud83d"), String.raw`"\ud83d"`);
+  assert.equal(quoted("x".repeat(60)), `"${"x".repeat(60)}"`);
   assert.equal(quoted("x".repeat(61)), `"${"x".repeat(60)}…"`);
 });
 

@@ -31,6 +31,8 @@ export interface Limits {
   readonly stalledMsMax: number;
   /** Signals and presence members kept for one channel. */
   readonly signalKeysMax: number;
+  /** The data of one signal, or of one member. */
+  readonly signalBytesMax: number;
   readonly presenceMembersMax: number;
   readonly presenceGraceMs: number;
 }
@@ -55,6 +57,7 @@ export const defaultLimits: Limits = {
   connectionBufferBytesMax: 64 * 1024,
   stalledMsMax: 300_000,
   signalKeysMax: 1000,
+  signalBytesMax: 16 * 1024,
   presenceMembersMax: 10_000,
   presenceGraceMs: 10_000,
 };
