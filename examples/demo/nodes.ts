@@ -43,5 +43,9 @@ export function createLaneNode(broker: Broker, pagePort: number): Holdfast {
     origins: ["127.0.0.1", "localhost"].map((name) => `http://${name}:${pagePort}`),
     // Short, so that a visitor sees a dead line noticed, and a slow one fill.
     limits: { heartbeatMs: 2000, connectionBufferBytesMax: 16_384 },
+    // Being cut off is what happens to these: only what nobody asked for is worth a line.
+    logger: ({ level, message, ...fields }) => {
+      if (level === "error") console.error(message, fields);
+    },
   });
 }

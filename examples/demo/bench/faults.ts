@@ -28,7 +28,8 @@ function isTransports(value: unknown): value is readonly Transport[] {
   return Array.isArray(value) && new Set(value).size === value.length && value.every(isTransport);
 }
 
-function isTransport(value: unknown): value is Transport {
+/** Whether this is a transport's name. */
+export function isTransport(value: unknown): value is Transport {
   return transports.some((transport) => transport === value);
 }
 
@@ -39,15 +40,20 @@ function refusal(): HoldfastError {
   );
 }
 
-/** Which transport a request belongs to; undefined when to none, as a probe or a preflight. */
-export function transportOf(request: {
+interface RequestHead {
   readonly method?: string | undefined;
   readonly url?: string | undefined;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
-}): Transport | undefined {
+}
+
+/**
+ * Which transport a request belongs to; undefined when to none, as a probe or a preflight. A long poll begins with a
+ * request that looks like a poll, so it takes knowing the line's only transport, where it has one, to tell them apart.
+ */
+export function transportOf(request: RequestHead, only?: Transport): Transport | undefined {
   const { pathname, searchParams } = new URL(request.url ?? "/", "http://line");
   if (pathname !== "/connect" || request.method === "OPTIONS") return undefined;
   if (request.method === "GET") return "websocket";
   if (String(request.headers.accept ?? "").includes("text/event-stream")) return "sse";
-  return Number(searchParams.get("wait") ?? 0) > 0 ? "long-poll" : "poll";
+  return only === "long-poll" || Number(searchParams.get("wait") ?? 0) > 0 ? "long-poll" : "poll";
 }

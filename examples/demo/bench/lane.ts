@@ -1,4 +1,5 @@
 import type { Holdfast } from "@holdfast/server";
+import { isTransport } from "./faults.ts";
 import { Line } from "./line.ts";
 
 /** A node with a faulty line before it. */
@@ -22,7 +23,7 @@ export class Lane {
   static async open(id: string, create: () => Holdfast, port: number): Promise<Lane> {
     const node = create();
     const { url } = await node.listen({ port: 0 });
-    const line: Line = await Line.open(() => lane.#url, port);
+    const line: Line = await Line.open(() => lane.#url, port, isTransport(id) ? id : undefined);
     const lane: Lane = new Lane(id, create, node, url, line);
     return lane;
   }

@@ -20,10 +20,12 @@ export class Line {
   /** Open connections from clients, and which transport each serves now. */
   readonly #sockets = new Map<Socket, Transport | undefined>();
   readonly #held = new Set<() => void>();
+  readonly #only: Transport | undefined;
   #faults: Faults = sound;
 
-  private constructor(upstream: () => string) {
+  private constructor(upstream: () => string, only: Transport | undefined) {
     this.#upstream = upstream;
+    this.#only = only;
     this.#server = createServer((request, response) => this.#forward(request, response));
     this.#server.prependListener("connection", (socket: Socket) => this.#admit(socket));
     this.#server.on("upgrade", (request: IncomingMessage, socket: Socket, head: Buffer) => {
@@ -34,9 +36,12 @@ export class Line {
     this.#server.requestTimeout = 0;
   }
 
-  /** `upstream` answers with the server's present address, as in `http://127.0.0.1:49152`; `port` is taken when it is free. */
-  static async open(upstream: () => string, port: number): Promise<Line> {
-    const line = new Line(upstream);
+  /**
+   * `upstream` answers with the server's present address, as in `http://127.0.0.1:49152`; `port` is taken when it is
+   * free; `only` is the transport of its one client, if that has no choice.
+   */
+  static async open(upstream: () => string, port: number, only?: Transport): Promise<Line> {
+    const line = new Line(upstream, only);
     await listen(line.#server, port).catch(() => listen(line.#server, 0));
     return line;
   }
@@ -78,7 +83,7 @@ export class Line {
   }
 
   #forward(request: IncomingMessage, response: ServerResponse): void {
-    const transport = transportOf(request);
+    const transport = transportOf(request, this.#only);
     const isBlocked = () => transport !== undefined && this.#faults.blocked.includes(transport);
     if (isBlocked() && transport !== "sse") {
       // A gateway that cuts held requests, or a firewall that dislikes this one.

@@ -44,7 +44,8 @@ export class Ticker {
       // The id makes a retry harmless.
       const tick = { number, ballast };
       const id = `tick-${number}`;
-      await this.#untilDone(() => this.#holdfast.publish("bench:ticks", tick, { id }));
+      const publish = () => this.#holdfast.publish("bench:ticks", tick, { id });
+      await this.#untilDone(publish);
       // #endregion
       const now = performance.now();
       // After a pause of the process there is nothing to make up for.

@@ -3,7 +3,7 @@ import type { Board } from "../../bench/bench.ts";
 import { listening } from "../connections.ts";
 import { find } from "../find.ts";
 import { Controls } from "./controls.ts";
-import { Lane, type LanePlan } from "./lane.ts";
+import { Lane, type LanePlan, type Tick } from "./lane.ts";
 import { Report } from "./report.ts";
 import { Switches } from "./switches.ts";
 
@@ -34,6 +34,11 @@ export async function startBench(): Promise<void> {
   });
   find("#lanes", HTMLElement).append(...lanes.map(({ lane }) => lane.card.element));
   const report = new Report(lanes.map(({ lane }) => lane));
+  const ticks = listening.subscribe<Tick>("bench:ticks", {
+    onEvent: ({ data }) => report.published(data.number),
+    onGap: () => report.publishedAnew(),
+  });
+  ticks.ready.catch(failed);
   const controls = new Controls(failed, () => report.recount());
 
   let ports: Board["ports"] | undefined;

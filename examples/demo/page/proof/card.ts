@@ -2,15 +2,15 @@ import { create } from "../find.ts";
 import { formatCount, formatDuration } from "../format.ts";
 import type { Judgement } from "./ledger.ts";
 
-const figures = ["Seen", "Lost", "Repeated", "Order", "Gaps", "Behind", "Typical", "Slowest 5 %"] as const;
+const figures = ["Seen", "Lost", "Repeated", "Order", "Gaps", "Behind", "Median", "95 % in"] as const;
 type Figure = (typeof figures)[number];
 
 export interface Tally {
   readonly judgement: Judgement;
   readonly behind: number;
-  /** The median delay, and what 95 of 100 events did not exceed, in ms. */
-  readonly typicalMs: number | undefined;
-  readonly slowMs: number | undefined;
+  /** The delays that 50 and 95 of 100 events did not exceed, in ms. */
+  readonly medianMs: number | undefined;
+  readonly p95Ms: number | undefined;
 }
 
 /** What a visitor sees of one lane. */
@@ -70,7 +70,7 @@ export class Card {
     }
   }
 
-  showTally({ judgement, behind, typicalMs, slowMs }: Tally): void {
+  showTally({ judgement, behind, medianMs, p95Ms }: Tally): void {
     const { seen, lost, told, gaps, repeated, misplaced } = judgement;
     this.#show("Seen", formatCount(seen));
     this.#show("Lost", formatCount(lost), lost > 0 ? "bad" : undefined);
@@ -82,8 +82,8 @@ export class Card {
     );
     this.#show("Gaps", gaps === 0 ? "0" : `${gaps} (${formatCount(told)})`, gaps > 0 ? "warn" : undefined);
     this.#show("Behind", formatCount(behind));
-    this.#show("Typical", typicalMs === undefined ? "–" : formatDuration(typicalMs));
-    this.#show("Slowest 5 %", slowMs === undefined ? "–" : formatDuration(slowMs));
+    this.#show("Median", medianMs === undefined ? "–" : formatDuration(medianMs));
+    this.#show("95 % in", p95Ms === undefined ? "–" : formatDuration(p95Ms));
   }
 
   #show(figure: Figure, text: string, mark?: "bad" | "warn"): void {

@@ -7,7 +7,7 @@ import type { Switches } from "./switches.ts";
 import { Tape } from "./tape.ts";
 import type { Standing } from "./verdict.ts";
 
-interface Tick {
+export interface Tick {
   /** 1, 2, 3 and so on. */
   readonly number: number;
 }
@@ -27,6 +27,7 @@ const timing = {
   backoffCapMs: 1500,
   firstByteTimeoutMs: 2000,
   climbMinMs: 4000,
+  climbMaxMs: 8000,
   graceMs: 300,
 };
 
@@ -85,14 +86,14 @@ export class Lane {
     this.#latency.clear();
   }
 
-  /** Shows the figures; `newest` is the highest number that any lane has seen. */
+  /** Shows the figures; `newest` is the highest number that was published. */
   show(newest: number): void {
-    const [typicalMs, slowMs] = this.#latency.quantiles(0.5, 0.95);
+    const [medianMs, p95Ms] = this.#latency.quantiles(0.5, 0.95);
     this.card.showTally({
       judgement: this.ledger.judgement,
       behind: this.#behind(newest),
-      typicalMs,
-      slowMs,
+      medianMs,
+      p95Ms,
     });
   }
 

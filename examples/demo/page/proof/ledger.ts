@@ -12,6 +12,9 @@ export interface Judgement {
   readonly misplaced: number;
 }
 
+/** What was lost came after all, out of its order. */
+const afterAll = { seen: 1, lost: -1, misplaced: 1 };
+
 /** Lost numbers that are remembered, in case they come late. */
 const lostMax = 10_000;
 
@@ -50,7 +53,7 @@ export class Ledger {
     const expected = this.#otherLog ? number : (this.#last ?? number - 1) + 1;
     if (number < expected) {
       const isLate = this.#lost.delete(number);
-      this.#add(isLate ? { seen: 1, lost: -1, misplaced: 1 } : { repeated: 1 });
+      this.#add(isLate ? afterAll : { repeated: 1 });
       return;
     }
     const missing = number - expected;

@@ -15,6 +15,7 @@ export class Report {
   readonly #news = find("#verdict-news", HTMLElement);
   readonly #legend = find("#legend", HTMLElement);
   readonly #rows: readonly Row[];
+  #newest = 0;
 
   constructor(lanes: readonly Lane[]) {
     this.#lanes = lanes;
@@ -23,6 +24,16 @@ export class Report {
     const isCalm = matchMedia("(prefers-reduced-motion: reduce)").matches;
     setInterval(() => this.#drawTapes(), isCalm ? calmTapeEveryMs : tapeEveryMs);
     setInterval(() => this.#showFigures(), figuresEveryMs);
+  }
+
+  /** A line that nobody breaks has brought this number: lanes that have less are behind. */
+  published(number: number): void {
+    this.#newest = Math.max(this.#newest, number);
+  }
+
+  /** The numbers may start again from 1. */
+  publishedAnew(): void {
+    this.#newest = 0;
   }
 
   recount(): void {
@@ -42,7 +53,7 @@ export class Report {
   }
 
   #showFigures(): void {
-    const newest = Math.max(...this.#lanes.map(({ ledger }) => ledger.last));
+    const newest = this.#newest;
     for (const [index, lane] of this.#lanes.entries()) {
       lane.show(newest);
       const { seen, lost, repeated } = lane.ledger.judgement;

@@ -5,7 +5,7 @@ import type { Judgement } from "./ledger.ts";
 export interface Standing {
   readonly label: string;
   readonly judgement: Judgement;
-  /** Events that another lane has and this one has not, yet. */
+  /** Events that were published and have not come yet. */
   readonly behind: number;
 }
 

@@ -1,0 +1,391 @@
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { chromiumPath } from "@holdfast/tools/need-chromium";
+import { type Browser, type ConsoleMessage, chromium, type Locator, type Page } from "playwright-core";
+
+const main = join(import.meta.dirname, "../examples/demo/main.ts");
+const lanes = ["websocket", "sse", "long-poll", "poll", "auto"] as const;
+type LaneId = (typeof lanes)[number];
+
+/** The process that `npm start` runs. */
+class Demo {
+  readonly process: ChildProcess;
+  errors = "";
+  output = "";
+
+  constructor(port: number) {
+    this.process = spawn(process.execPath, [main, "--port", String(port)], {
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    this.process.stdout?.setEncoding("utf8").on("data", (text: string) => {
+      this.output += text;
+    });
+    this.process.stderr?.setEncoding("utf8").on("data", (text: string) => {
+      this.errors += text;
+    });
+  }
+
+  /** Resolves with the address that its one line names; rejects with what it said when it ended instead. */
+  async address(): Promise<string> {
+    const ended = once(this.process, "exit").then(() => {
+      throw new Error(`The demo ended: ${this.errors}`);
+    });
+    while (!this.output.includes("\n")) await Promise.race([once(this.process.stdout!, "data"), ended]);
+    ended.catch(() => {});
+    return /http:\/\/127\.0\.0\.1:\d+\//.exec(this.output)?.[0] ?? assert.fail(this.output);
+  }
+
+  async end(): Promise<number | null> {
+    if (this.process.exitCode === null) {
+      this.process.kill("SIGTERM");
+      await once(this.process, "exit");
+    }
+    return this.process.exitCode;
+  }
+}
+
+let demo: Demo;
+let address: string;
+let browser: Browser;
+let page: Page;
+let shots: string;
+/** What the pages complained of, except that lines were cut on purpose. */
+const complaints: string[] = [];
+
+before(async () => {
+  demo = new Demo(0);
+  const args =
+    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync";
+  [address, browser, shots] = await Promise.all([
+    demo.address(),
+    chromium.launch({ executablePath: chromiumPath(), args: args.split(" ") }),
+    mkdtemp(join(tmpdir(), "holdfast-demo-")),
+  ]);
+  page = await open({ width: 1400, height: 900 });
+});
+
+after(async () => {
+  await browser?.close();
+  await demo?.end();
+});
+
+async function open(viewport: { width: number; height: number }) {
+  const context = await browser.newContext({ viewport, colorScheme: "light" });
+  const opened = await context.newPage();
+  opened.setDefaultTimeout(20_000);
+  opened.on("pageerror", (error) => complaints.push(`page error: ${error.message}`));
+  opened.on("console", (message) => {
+    if (message.type() === "error" && !isCutLine(message)) complaints.push(message.text());
+  });
+  await opened.goto(address);
+  return opened;
+}
+
+/** Browsers report every request that fails; those to the lines that this test breaks are meant to. */
+function isCutLine(message: ConsoleMessage): boolean {
+  const text = message.text();
+  const named = /^(?:WebSocket connection to|Access to fetch at) '(?<url>[^']+)'/.exec(text)?.groups?.url;
+  const isFailure = named !== undefined || text.startsWith("Failed to load resource: ");
+  const { host, pathname } = new URL(named ?? message.location().url);
+  return isFailure && host !== new URL(address).host && ["/connect", "/health/live"].includes(pathname);
+}
+
+/** Resolves when the text of an element is as wanted. */
+async function shows(locator: Locator, wanted: RegExp, timeout = 20_000): Promise<void> {
+  await locator
+    .filter({ hasText: wanted })
+    .first()
+    .waitFor({ state: "attached", timeout })
+    .catch(async (cause) => {
+      const text = await locator
+        .first()
+        .textContent({ timeout: 1000 })
+        .catch(() => "(nothing)");
+      throw new Error(`Waited for ${wanted} and saw "${text}".`, { cause });
+    });
+}
+
+const lane = (id: LaneId) => page.locator(`[data-lane="${id}"]`);
+const figure = (id: LaneId, name: string) => lane(id).locator(`[data-figure="${name}"]`);
+const button = (id: LaneId, name: string | RegExp) => lane(id).getByRole("button", { name });
+const count = async (locator: Locator) => toCount(await locator.textContent());
+const toCount = (text: string | null) => Number.parseInt((text ?? "").replaceAll(",", ""), 10);
+
+/** Resolves when a figure lies within bounds. */
+async function reaches(id: LaneId, name: string, { min = 0, max = Infinity }): Promise<void> {
+  const wanted = { selector: `[data-lane="${id}"] [data-figure="${name}"]`, min, max };
+  await page.waitForFunction(({ selector, min, max }) => {
+    const text = document.querySelector(selector)?.textContent ?? "";
+    const number = Number.parseInt(text.replaceAll(",", ""), 10);
+    return number >= min && number <= (max ?? Infinity);
+  }, wanted);
+}
+
+async function press(id: LaneId, name: string | RegExp, pressed: boolean): Promise<void> {
+  await button(id, name).click();
+  await lane(id).locator(`button[aria-pressed="${pressed}"]`, { hasText: name }).waitFor();
+}
+
+/** Resolves when every lane is live and has everything; then none of them may have broken a promise. */
+async function allIsWell(): Promise<void> {
+  for (const id of lanes) {
+    await shows(lane(id).locator(".state"), /^Live over/);
+    await reaches(id, "Behind", { max: 40 });
+    for (const [name, wanted] of [
+      ["Lost", "0"],
+      ["Repeated", "0"],
+      ["Order", "ok"],
+    ] as const) {
+      assert.equal(await figure(id, name).textContent(), wanted, `${name} of ${id}`);
+    }
+    assert.ok((await count(figure(id, "Seen"))) > 0, `${id} has seen nothing`);
+  }
+  await page.locator('#verdict[data-verdict="kept"]').waitFor();
+}
+
+test("[SEE] the machine's figures come over Server-Sent Events, and fill its lines", async () => {
+  await shows(page.locator("#machine-vitals"), /Live over Server-Sent Events/);
+  await page.waitForFunction(() => {
+    const lines = [...document.querySelectorAll("#machine .stroke")].map(
+      (line) => line.getAttribute("d") ?? "",
+    );
+    return lines.length === 4 && lines.every((line) => line.split("L").length >= 3);
+  });
+  const tiles = await page.locator("#machine .tile p").allTextContents();
+  for (const [index, unit] of [/^\d+ %/, /^[\d.]+ GB/, /^\d+\.\d\d/, /^\d+\.\d ms/].entries()) {
+    assert.match(tiles[index] ?? "", unit);
+  }
+  await shows(page.locator("#machine-vitals"), /[a-z0-9]+-\d+/);
+});
+
+test("[SEE] every example shows code that is in the sources", async () => {
+  const samples = await page
+    .locator("pre[data-sample]")
+    .evaluateAll((all) =>
+      all.map((one) => ({ path: one.getAttribute("data-sample"), text: one.textContent })),
+    );
+  assert.ok(samples.length >= 12);
+  for (const { path, text } of samples) assert.ok(text!.length > 40, `${path} shows "${text}"`);
+});
+
+test("[ORD] two visitors talk, see each other, and cannot hurt each other", async () => {
+  const other = await open({ width: 1000, height: 800 });
+  for (const [visitor, name] of [
+    [page, "Ada"],
+    [other, "Grace"],
+  ] as const) {
+    await shows(visitor.locator("#chat-vitals"), /Live over WebSocket/);
+    await visitor.fill("#chat-name", name);
+    await visitor.locator("#chat-name").blur();
+  }
+  for (const visitor of [page, other])
+    await shows(visitor.locator("#chat-presence"), /^2 here: .*(Ada.*Grace|Grace.*Ada)/);
+  const words = `<img src=x onerror="document.title='hurt'"> & good day`;
+  await page.locator("#chat-text").pressSequentially("Hm");
+  await shows(other.locator("#chat-typing"), /^Ada typing…$/);
+  await page.fill("#chat-text", words);
+  await page.keyboard.press("Enter");
+  for (const visitor of [page, other]) {
+    const said = visitor.locator("#chat-messages li", { hasText: words });
+    await visitor.locator("#chat-messages li:not([data-state])", { hasText: words }).waitFor();
+    assert.equal(await said.count(), 1);
+    assert.equal(await said.locator("b").textContent(), "Ada");
+    assert.equal(await visitor.title(), "Holdfast, live on this machine");
+  }
+  await shows(other.locator("#chat-typing"), /^\s*$/);
+  await other.context().close();
+});
+
+test("[BND-2] what a visitor may not publish is refused, and what is too large as well", async () => {
+  const post = async (path: string, data: unknown, headers: Record<string, string> = {}) => {
+    const response = await fetch(new URL(path, address), {
+      method: "POST",
+      headers: { "Content-Type": "application/json", ...headers },
+      body: JSON.stringify(data),
+    });
+    const { code } = (await response.json()) as { code?: string };
+    return `${response.status} ${code}`;
+  };
+  assert.equal(await post("/channels/machine", { cpu: 2 }), "403 forbidden");
+  assert.equal(await post("/channels/bench:ticks", { number: 1 }), "403 forbidden");
+  assert.equal(await post("/channels/chat:lobby/close", {}), "403 forbidden");
+  assert.equal(await post("/channels/chat:lobby", "x".repeat(5000)), "413 too_large");
+  assert.equal(await post("/demo/rate", { perSecond: 1e6 }), "400 bad_parameter");
+  assert.equal(await post("/demo/rate", "x".repeat(2000)), "413 too_large");
+  assert.equal(await post("/demo/lanes/sse/faults", { cut: 1 }), "400 bad_parameter");
+  assert.equal(await post("/demo/lanes/rope/faults", {}), "404 not_found");
+  assert.equal(await post("/demo/jobs", {}, { Origin: "http://elsewhere.example" }), "403 forbidden");
+  assert.equal(await post("/demo/jobs", {}, { "Content-Type": "text/plain" }), "415 unsupported_media_type");
+});
+
+test("[CLI-3] a job goes on over a reload, and ends with its digest", async () => {
+  await page.click("#job-start");
+  await shows(page.locator("#job-files"), /^[1-9]\d* of [1-9]\d*$/);
+  await shows(page.locator("#job-status"), /Running/);
+  const before = await count(page.locator("#job-files"));
+  await Promise.all([page.waitForEvent("load"), page.click("#job-reload")]);
+  await shows(page.locator("#job-replayed"), /^[1-9]/);
+  await shows(page.locator("#job-status"), /Running/);
+  await page.waitForFunction(
+    (files) => Number.parseInt(document.querySelector("#job-files")!.textContent!, 10) > files,
+    before,
+  );
+});
+
+test("[SEE] the badge counts what came since it was read, by polling", async () => {
+  await page.click("#badge-send");
+  await shows(page.locator("#badge-count"), /^[1-9]/);
+  await shows(page.locator("#badge-vitals"), /Live over poll/);
+  await shows(page.locator("#badge-list"), /Sent at/);
+  await page.click("#badge-read");
+  await page.locator("#badge-count").waitFor({ state: "hidden" });
+  await page.reload();
+  await shows(page.locator("#badge-empty"), /^[1-9]/);
+  assert.doesNotMatch((await page.locator("#badge-list").textContent()) ?? "", /Sent at/);
+  assert.ok((await count(page.locator("#badge-requests"))) >= 1);
+});
+
+test("[MOVE] lanes whose lines are cut or slowed, or whose servers restart, catch up and lose nothing", async () => {
+  await allIsWell();
+  for (const id of lanes) await press(id, "Cut the line", true);
+  for (const id of lanes) {
+    await shows(lane(id).locator(".state"), /recovering/);
+    await reaches(id, "Behind", { min: 20 });
+  }
+  await page.locator('#verdict[data-verdict="behind"]').waitFor();
+  for (const id of lanes) await press(id, "Cut the line", false);
+  await allIsWell();
+
+  for (const id of lanes) await button(id, "Restart server").click();
+  for (const id of lanes) await button(id, "Restart server").and(page.locator(":enabled")).waitFor();
+  await allIsWell();
+
+  await page.locator("#rate").fill("60");
+  await shows(page.locator("#rate-now"), /^60$/);
+  for (const id of lanes) await press(id, "Slow it down", true);
+  for (const id of lanes) await reaches(id, "Behind", { min: 40 });
+  for (const id of lanes) await press(id, "Slow it down", false);
+  await allIsWell();
+});
+
+test("[CLI-6] a lane with a choice goes down the ladder as transports are blocked, and [CLI-7] climbs back", async () => {
+  const rung = lane("auto").locator(".rungs [aria-current]");
+  await shows(rung, /^WebSocket$/);
+  await press("auto", "Block WebSocket", true);
+  await shows(rung, /^SSE$/);
+  await press("auto", "Block SSE", true);
+  await shows(rung, /^Long poll$/);
+  for (const id of ["websocket", "sse", "long-poll", "poll"] as const) {
+    await press(id, /^Block/, true);
+    await shows(lane(id).locator(".state"), /recovering/);
+  }
+  await page.click("#mend");
+  for (const id of lanes)
+    await lane(id).locator('button[aria-pressed="true"]').first().waitFor({ state: "detached" });
+  await shows(rung, /^WebSocket$/);
+  await allIsWell();
+});
+
+test("[GAP] a lane that was cut for longer than the log remembers is told of a gap, and loses nothing in silence", async () => {
+  await press("sse", "Cut the line", true);
+  await page.locator("#rate").fill("200");
+  await reaches("sse", "Behind", { min: 1100 });
+  await press("sse", "Cut the line", false);
+  await shows(figure("sse", "Gaps"), /^1 \(\d+\)$/);
+  await page.locator("#rate").fill("20");
+  await allIsWell();
+  await shows(page.locator("#verdict"), /none lost in silence.*1 gap told which/s);
+  await page.click("#recount");
+  await shows(figure("sse", "Gaps"), /^0$/);
+});
+
+test("[MOVE] twenty seconds of storm break no promise", async () => {
+  const storm = page.locator("#storm");
+  await storm.click();
+  await page.locator('#storm[aria-pressed="true"]').waitFor();
+  await page.locator('#storm[aria-pressed="false"]').waitFor({ timeout: 30_000 });
+  await allIsWell();
+});
+
+test("[END-1] the job has ended meanwhile, and its channel still tells so to whoever comes late", async () => {
+  await shows(page.locator("#job-path"), /^SHA-256 of all: [0-9a-f]{64}$/);
+  await shows(page.locator("#job-status"), /^\d+ files in \d+/);
+  assert.equal(await page.locator("#job-bar").getAttribute("aria-valuenow"), "100");
+});
+
+test("[SEE] the page fits wide and narrow windows, light and dark", async (t) => {
+  t.diagnostic(`screenshots: ${shots}`);
+  const view = await open({ width: 1600, height: 900 });
+  await view.locator('#verdict[data-verdict="kept"]').waitFor();
+  await view.locator("#machine .stroke[d]").nth(3).waitFor({ state: "attached" });
+  for (const width of [1600, 1400, 1000, 680, 390, 360]) {
+    await view.setViewportSize({ width, height: 900 });
+    const overflow = await view.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+    assert.equal(overflow, 0, `scrolls sideways at ${width}`);
+    assert.deepEqual(await view.evaluate(clippedTexts), [], `at ${width}`);
+    if (width !== 1400 && width !== 390) continue;
+    for (const colorScheme of ["light", "dark"] as const) {
+      await view.emulateMedia({ colorScheme });
+      await view.screenshot({ path: join(shots, `${width}-${colorScheme}.png`), fullPage: true });
+    }
+  }
+  await view.context().close();
+});
+
+/** Texts that do not fit their boxes. */
+function clippedTexts(): string[] {
+  const texts = document.querySelectorAll(
+    "h1, h2, h3, button, dt, dd, td, th, label, .state, .tile p, .vitals div",
+  );
+  return [...texts]
+    .filter((one) => one.scrollWidth > one.clientWidth + 1 && getComputedStyle(one).display !== "inline")
+    .map((one) => `${one.tagName} "${one.textContent?.trim()}"`);
+}
+
+test("[SEE] a visitor may choose the theme, and keeps it", async () => {
+  const theme = page.locator("#theme");
+  const background = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+  const light = await background();
+  await theme.click();
+  await shows(theme, /light/);
+  await theme.click();
+  await shows(theme, /dark/);
+  assert.notEqual(await background(), light);
+  await page.reload();
+  await shows(theme, /dark/);
+  assert.notEqual(await background(), light);
+});
+
+test("[SEE] the page loads nothing from elsewhere and runs nothing from within", async () => {
+  const response = await fetch(address);
+  const policy = response.headers.get("content-security-policy") ?? "";
+  assert.doesNotMatch(policy, /unsafe|\*/);
+  assert.match(policy, /default-src 'none'/);
+  const names = await page.evaluate(() => performance.getEntriesByType("resource").map(({ name }) => name));
+  for (const name of names) assert.equal(new URL(name).hostname, "127.0.0.1", name);
+});
+
+test("[SEE] nobody complained: neither the pages, nor the server", () => {
+  assert.deepEqual(complaints, []);
+  assert.equal(demo.errors, "");
+  assert.equal(demo.output.trim().split("\n").length, 1);
+});
+
+test("[CALM] it ends when told to, and says so when its port is taken", async () => {
+  const blocker = createServer().listen(0, "127.0.0.1");
+  await once(blocker, "listening");
+  const { port } = blocker.address() as { port: number };
+  const second = new Demo(port);
+  const [code] = (await once(second.process, "exit")) as [number];
+  blocker.close();
+  assert.equal(code, 1);
+  assert.match(second.errors, new RegExp(`^Port ${port} is taken .* --port ${port + 1}\\n$`));
+  assert.equal(await demo.end(), 0);
+  assert.equal(demo.errors, "");
+});
