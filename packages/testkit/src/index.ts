@@ -1,1 +1,4 @@
 export * from "./conformance/broker.ts";
+export { drawWorld, type WorldOptions } from "./simulation/options.ts";
+export { type SimulateExtras, shrink, simulate } from "./simulation/simulate.ts";
+export type { WorldReport } from "./simulation/world.ts";

@@ -1,7 +1,7 @@
 import type { Gate } from "@holdfast/core/server";
 import { defaultLimits, HoldfastError, type Limits } from "@holdfast/protocol";
 import type { Checker } from "./checker.ts";
-import type { Line } from "./line.ts";
+import type { Line, ServerEnd } from "./line.ts";
 import type { Engine } from "./log-engine.ts";
 import { NodeBroker } from "./node-broker.ts";
 import type { WorldOptions } from "./options.ts";
@@ -22,6 +22,8 @@ export interface ClusterParts {
   readonly options: WorldOptions;
   /** Sinks are never full, which is wrong. */
   readonly isInsatiable: boolean;
+  /** Lets a test break a node's side of its lines. */
+  end(end: ServerEnd): ServerEnd;
 }
 
 export type ServerAction = Extract<Action, { do: "crash" | "drain" | "partition" | "deafen" }>;
@@ -49,6 +51,7 @@ export class Cluster {
       gate: makeGate(parts),
       bounds: boundsOf(parts),
       brokerDeadlineMs,
+      end: (end) => parts.end(end),
     };
     this.#nodes = Array.from({ length: options.nodes }, (_, index) => this.#start(index));
   }

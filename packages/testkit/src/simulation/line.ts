@@ -66,8 +66,6 @@ export class Line {
   readonly #obstacle: Obstacle | undefined;
   #receive: ((item: Down) => void) | undefined;
   #server: ServerEnd | undefined;
-  /** The node that serves it. */
-  node: number | undefined;
   #isOver = false;
 
   constructor(
@@ -98,8 +96,7 @@ export class Line {
   }
 
   /** A node takes the line. */
-  answeredBy(node: number, server: ServerEnd): void {
-    this.node = node;
+  answeredBy(server: ServerEnd): void {
     this.#server = server;
   }
 

@@ -15,7 +15,7 @@ import {
   parseDraftText,
 } from "@holdfast/protocol";
 import type { Checker } from "./checker.ts";
-import type { Line, Request } from "./line.ts";
+import type { Line, Request, ServerEnd } from "./line.ts";
 import type { NodeBroker } from "./node-broker.ts";
 import type { Random } from "./random.ts";
 import { refuse, serveAnswer, serveStream, serveWebSocket, type Timed } from "./server-ends.ts";
@@ -42,6 +42,8 @@ export interface NodeHost {
   readonly gate: Gate;
   readonly bounds: Bounds;
   readonly brokerDeadlineMs: number;
+  /** Lets a test break the node's side of a line. */
+  end(end: ServerEnd): ServerEnd;
 }
 
 /** Sweeping deadlines in a real node is coarse as well. */
@@ -111,7 +113,7 @@ export class ServerNode {
     for (const known of this.#lines) if (known.isOver) this.#lines.delete(known);
     this.#lines.add(line);
     const { request } = line;
-    if (request.kind === "websocket") line.answeredBy(this.index, serveWebSocket(this, line));
+    if (request.kind === "websocket") line.answeredBy(this.host.end(serveWebSocket(this, line)));
     else if (request.kind === "probe") line.down.send({ is: "body", status: 200, text: "{}" });
     else this.#serve(line, request).catch((error: unknown) => this.#refuse(line, error));
   }
@@ -130,7 +132,7 @@ export class ServerNode {
       request.kind === "stream"
         ? serveStream(this, line, hello, principal)
         : serveAnswer(this, line, { hello, principal, waitMs: request.waitMs });
-    line.answeredBy(this.index, end);
+    line.answeredBy(this.host.end(end));
   }
 
   async #publish(line: Line, request: Extract<Request, { kind: "post" }>): Promise<void> {

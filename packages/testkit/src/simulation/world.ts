@@ -4,7 +4,7 @@ import { type Draft, sameCursor } from "@holdfast/protocol";
 import { Checker } from "./checker.ts";
 import { Client, type ClientHost } from "./client.ts";
 import { Cluster } from "./cluster.ts";
-import type { Down } from "./line.ts";
+import type { Down, ServerEnd } from "./line.ts";
 import { type Engine, LogEngine } from "./log-engine.ts";
 import { Network } from "./network.ts";
 import type { WorldOptions } from "./options.ts";
@@ -22,6 +22,8 @@ export interface Sabotage {
   readonly hello?: (text: string) => string;
   /** What arrives at a client. */
   readonly down?: (item: Down, deliver: (item: Down) => void) => void;
+  /** What a node does about a line. */
+  readonly end?: (end: ServerEnd) => ServerEnd;
   /** Sinks are never full. */
   readonly isInsatiable?: boolean;
   /** The log knows no ids of publishers. */
@@ -110,6 +112,7 @@ export class World {
       engine: this.#engine,
       options,
       isInsatiable: sabotage.isInsatiable ?? false,
+      end: sabotage.end ?? ((end) => end),
     });
     this.#network = new Network({
       timeline,

@@ -1,0 +1,192 @@
+import type { AppendResult } from "@holdfast/core/broker";
+import type { Effect } from "@holdfast/core/client";
+import type { Down } from "./line.ts";
+import type { Engine } from "./log-engine.ts";
+import type { WorldOptions } from "./options.ts";
+import type { Promised } from "./violation.ts";
+import type { Sabotage } from "./world.ts";
+
+/** A way to break a promise, and how it must come to light. */
+export interface KnownSabotage {
+  readonly title: string;
+  readonly promises: readonly Promised[];
+  /** Made anew for each world. */
+  make(): Sabotage;
+  /** Worlds in which it can be noticed. */
+  readonly options?: Partial<WorldOptions>;
+}
+
+type Events = Extract<Effect, { type: "events" }>;
+
+/** Tampers with every so many-th batch that a client's core gives to its application. */
+function everyBatch(nth: number, minimum: number, tamper: (effect: Events) => readonly Effect[]): Sabotage {
+  let batches = 0;
+  return {
+    effect(effect) {
+      if (effect.type !== "events" || effect.events.length < minimum) return [effect];
+      return ++batches % nth === 0 ? tamper(effect) : [effect];
+    },
+  };
+}
+
+/** An engine of which some calls are answered otherwise. */
+function withEngine(tamper: (engine: Engine) => Partial<Engine>): Sabotage {
+  return {
+    engine: (engine) => ({
+      append: (...args) => engine.append(...args),
+      read: (...args) => engine.read(...args),
+      before: (...args) => engine.before(...args),
+      range: (...args) => engine.range(...args),
+      state: (...args) => engine.state(...args),
+      close: (...args) => engine.close(...args),
+      follow: (...args) => engine.follow(...args),
+      lose: () => engine.lose(),
+      ...tamper(engine),
+    }),
+  };
+}
+
+/** Says that events were appended, where nothing was. */
+async function pretend(engine: Engine, channel: string, count: number): Promise<AppendResult> {
+  const { epoch, head } = await engine.range(channel);
+  const results = Array.from({ length: count }, (_, index) => ({
+    cursor: { epoch, offset: head + index + 1 },
+    at: 0,
+    duplicate: false,
+  }));
+  return { results };
+}
+
+/** Holds a piece back that `isHeld` picks until the piece after it has been delivered. */
+function lateDown(isHeld: (text: string) => boolean): Sabotage {
+  const held = new Map<(item: Down) => void, Down>();
+  return {
+    down(item, deliver) {
+      const before = held.get(deliver);
+      held.delete(deliver);
+      if (before === undefined && item.is === "bytes" && isHeld(Buffer.from(item.bytes).toString())) {
+        held.set(deliver, item);
+        return;
+      }
+      deliver(item);
+      if (before !== undefined) deliver(before);
+    },
+  };
+}
+
+/** Holds a message of the client back until the next of its kind has been sent. */
+function lateSend(type: string): Sabotage {
+  let held: Effect | undefined;
+  return {
+    effect(effect) {
+      if (effect.type !== "send" || !effect.text.startsWith(`{"type":"${type}"`)) return [effect];
+      const before = held;
+      held = before === undefined ? effect : undefined;
+      return before === undefined ? [] : [effect, before];
+    },
+  };
+}
+
+const onlySockets: Partial<WorldOptions> = {
+  clients: [{ transports: ["websocket"], toleranceMs: 500 }],
+  tokenLifeMs: undefined,
+};
+
+/** The checker's own proof: each of these must be caught. */
+export const sabotages: readonly KnownSabotage[] = [
+  {
+    title: "[GAP] an event left out of a batch",
+    promises: ["GAP"],
+    make: () => everyBatch(5, 1, (effect) => [{ ...effect, events: effect.events.slice(1) }]),
+    options: { mode: "every" },
+  },
+  {
+    title: "[GAP] a gap that the application is not told",
+    promises: ["GAP"],
+    make: () => ({ effect: (effect) => (effect.type === "gap" ? [] : [effect]) }),
+  },
+  {
+    title: "[DUP] a batch given twice",
+    promises: ["DUP"],
+    make: () => everyBatch(5, 1, (effect) => [effect, effect]),
+  },
+  {
+    title: "[ORD] two events of a batch in each other's place",
+    promises: ["ORD"],
+    make: () => everyBatch(1, 2, (effect) => [{ ...effect, events: effect.events.toReversed() }]),
+  },
+  {
+    title: "[ORD] an event whose payload is another's",
+    promises: ["ORD"],
+    make: () =>
+      everyBatch(3, 2, (effect) => {
+        const data = effect.events[0]?.data;
+        return [{ ...effect, events: effect.events.map((event) => ({ ...event, data })) }];
+      }),
+  },
+  {
+    title: "[ACK] an acknowledgement of what was never appended",
+    promises: ["ACK"],
+    make: () => {
+      let appends = 0;
+      return withEngine((engine) => ({
+        append: (channel, drafts, ifMatch) =>
+          ++appends % 5 === 0
+            ? pretend(engine, channel, drafts.length)
+            : engine.append(channel, drafts, ifMatch),
+      }));
+    },
+  },
+  {
+    title: "[ACK] a retry that is appended again",
+    promises: ["ACK"],
+    make: () => ({ isForgetful: true }),
+  },
+  {
+    title: "[ACK] publishes of one connection in another order",
+    promises: ["ACK", "LIVE"],
+    make: () => lateSend("publish"),
+    options: onlySockets,
+  },
+  {
+    title: "[GAP] a resume that forgets where it stood",
+    promises: ["GAP", "LIVE"],
+    make: () => ({ hello: (text) => text.replaceAll(/"after":"[^"]*-[^"]*"/g, '"after":"latest"') }),
+  },
+  {
+    title: "[GAP] a cursor of a lost log taken for one of the present log",
+    promises: ["GAP"],
+    make: () =>
+      withEngine((engine) => ({
+        async read(channel, after, limits) {
+          if (typeof after === "string") return await engine.read(channel, after, limits);
+          const { epoch, head } = await engine.range(channel);
+          return await engine.read(channel, { epoch, offset: Math.min(after.offset, head) }, limits);
+        },
+      })),
+  },
+  {
+    title: '[GAP] "subscribed" after the events',
+    promises: ["WIRE"],
+    make: () => lateDown((text) => text.includes('"type":"subscribed"')),
+  },
+  {
+    title: "[BND] a sink that is never full",
+    promises: ["BND"],
+    make: () => ({ isInsatiable: true }),
+    options: { payloadBytesMax: 2000, sinkBytesMax: 300 },
+  },
+  {
+    title: "[BND] a session that outlives its connection",
+    promises: ["BND"],
+    make: () => ({ end: (end) => ({ ...end, gone: () => {} }) }),
+  },
+  {
+    title: "[MOVE] a client that never comes back",
+    promises: ["LIVE"],
+    make: () => {
+      let opened = 0;
+      return { effect: (effect) => (effect.type === "open" && ++opened > 6 ? [] : [effect]) };
+    },
+  },
+];
