@@ -16,6 +16,8 @@ interface StormHost {
 export class Storm {
   readonly #lanes: readonly Lane[];
   readonly #host: StormHost;
+  /** Lanes that this storm has broken. */
+  readonly #struck = new Set<Lane>();
   readonly #timers = new Set<NodeJS.Timeout>();
   #endsAt: number | undefined;
 
@@ -42,7 +44,8 @@ export class Storm {
     this.#endsAt = undefined;
     for (const timer of this.#timers) clearTimeout(timer);
     this.#timers.clear();
-    for (const { line } of this.#lanes) line.faults = sound;
+    for (const { line } of this.#struck) line.faults = sound;
+    this.#struck.clear();
     this.#host.changed();
   }
 
@@ -55,14 +58,20 @@ export class Storm {
     if (Math.random() < 0.2) {
       this.#host.restart(lane).catch((error: unknown) => console.error("A node did not restart:", error));
     } else if (lane.line.faults === sound) {
-      lane.line.faults = draw(lane.id);
-      this.#host.changed();
-      this.#after(faultMs * (0.4 + Math.random()), () => {
-        lane.line.faults = sound;
-        this.#host.changed();
-      });
+      this.#strikeLine(lane);
     }
     this.#after(everyMs * (0.5 + Math.random()), () => this.#strike());
+  }
+
+  #strikeLine(lane: Lane): void {
+    lane.line.faults = draw(lane.id);
+    this.#struck.add(lane);
+    this.#host.changed();
+    this.#after(faultMs * (0.4 + Math.random()), () => {
+      lane.line.faults = sound;
+      this.#struck.delete(lane);
+      this.#host.changed();
+    });
   }
 
   #after(ms: number, act: () => void): void {

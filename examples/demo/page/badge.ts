@@ -11,6 +11,12 @@ const bookmark = {
   set: (cursor: string) => localStorage.setItem("read-up-to", cursor),
 };
 
+const examples = [
+  "Your order has shipped",
+  "Ada has replied to you",
+  "The build has passed",
+  "Your table is ready",
+];
 const shownMax = 3;
 
 /** Counts the notifications that came since the visitor last read them. */
@@ -52,7 +58,7 @@ class Badge {
     this.#error.textContent = "";
     try {
       // #region send
-      const text = `Sent at ${formatTime(Date.now())}`;
+      const text = pick(examples);
       await talking.publish("inbox:demo", { text });
       // #endregion
     } catch (error) {
@@ -103,6 +109,10 @@ class Badge {
     show("bytes", formatBytes(bytes));
     show("last", formatTime(lastAt));
   }
+}
+
+function pick(texts: readonly string[]): string {
+  return texts[Math.floor(Math.random() * texts.length)] ?? "";
 }
 
 /** Anybody may publish here, and anything. */

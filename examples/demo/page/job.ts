@@ -10,8 +10,8 @@ const openedAt = Date.now();
 /** Starts a job on the server, and follows the one that the address names. */
 export function startJob(): void {
   const view = new JobView();
-  const followed = new URLSearchParams(location.search).get("job");
-  if (followed !== null) view.follow(followed);
+  const followed = new URLSearchParams(location.search).get("job") ?? "";
+  if (/^[\w-]{36}$/.test(followed)) view.follow(followed);
 }
 
 class JobView {
@@ -42,11 +42,9 @@ class JobView {
   }
 
   follow(id: string): void {
-    this.#start.disabled = true;
-    this.#reload.disabled = false;
     this.#first = undefined;
     this.#replayed = 0;
-    this.#status.textContent = "Running";
+    this.#status.textContent = "Nothing was heard of this job yet.";
     this.#read(id).catch((error: unknown) => this.#fail(error));
   }
 
@@ -75,7 +73,14 @@ class JobView {
     else if (type === "failed") this.#fail(new Error((data as { reason: string }).reason));
   }
 
+  #began(): void {
+    this.#start.disabled = true;
+    this.#reload.disabled = false;
+    this.#status.textContent = "Running";
+  }
+
   #showProgress({ files, total, bytes, path }: Progress, at: number): void {
+    if (this.#first === undefined) this.#began();
     this.#first ??= { at, files };
     const seconds = (at - this.#first.at) / 1000;
     const speed = seconds > 0 ? (files - this.#first.files) / seconds : 0;
@@ -94,8 +99,6 @@ class JobView {
   }
 
   #ended(): void {
-    if (this.#status.textContent === "Running")
-      this.#status.textContent = "This job is no longer in the log.";
     this.#start.disabled = false;
     this.#reload.disabled = true;
   }

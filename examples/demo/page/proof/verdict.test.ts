@@ -37,7 +37,7 @@ test("[GAP] what a gap told breaks nothing, and is said", () => {
 test("[BND] a lane that lags is behind, not broken", () => {
   const { kind, detail } = judge([lane("Alpha"), lane("Beta", {}, 200)]);
   assert.equal(kind, "behind");
-  assert.match(detail, /Beta by 200/);
+  assert.match(detail, /^Still to come: 200 over Beta\.$/);
 });
 
 test("[GAP] before anything came nothing is claimed", () => {

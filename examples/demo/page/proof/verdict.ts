@@ -37,8 +37,8 @@ export function judge(standings: readonly Standing[]): Verdict {
   const kept = `${formatCount(seen)} events, none lost${gaps > 0 ? " in silence" : ""}, none repeated, all in order.`;
   const late = standings.filter(({ behind }) => behind >= behindMin);
   if (late.length === 0) return { kind: "kept", sentence: kept, detail };
-  const names = late.map(({ label, behind }) => `${label} by ${formatCount(behind)}`).join(", ");
-  return { kind: "behind", sentence: kept, detail: `Still to come: behind are ${names}.` };
+  const coming = late.map(({ label, behind }) => `${formatCount(behind)} over ${label}`).join(", ");
+  return { kind: "behind", sentence: kept, detail: `Still to come: ${coming}.` };
 }
 
 function faultsOf(label: string, { lost, repeated, misplaced }: Judgement): string[] {
