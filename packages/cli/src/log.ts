@@ -1,5 +1,6 @@
 import { styleText } from "node:util";
 import type { LogEntry, Logger, LogLevel } from "@holdfast/server";
+import { showable } from "./terminal.ts";
 
 export const logFormats = ["pretty", "json", "silent"] as const;
 export type LogFormat = (typeof logFormats)[number];
@@ -25,12 +26,12 @@ export function jsonLine(entry: LogEntry, at: Date): string {
   return JSON.stringify({ time: at.toISOString(), ...entry });
 }
 
-/** One line, for people; what a field says over several lines is indented below it. */
+/** One line for people, and more where a field says more; with nothing in it that a terminal would obey. */
 export function prettyLine({ level, message, ...fields }: LogEntry, at: Date): string {
   const time = styleText("gray", at.toTimeString().slice(0, 8), { stream: process.stderr });
   const label = styleText(colors[level], level.padEnd(5), { stream: process.stderr });
   const details = Object.entries(fields).map(([name, value]) => ` ${name}=${fieldText(value)}`);
-  return `${time} ${label} ${message}${details.join("")}`;
+  return `${time} ${label} ${showable(`${message}${details.join("")}`)}`;
 }
 
 function fieldText(value: unknown): string {

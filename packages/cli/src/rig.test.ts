@@ -1,10 +1,14 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { createHoldfast, type HoldfastOptions } from "@holdfast/server";
+import { generate } from "selfsigned";
 
 const main = fileURLToPath(new URL("main.ts", import.meta.url));
 
@@ -104,4 +108,56 @@ export async function startServer(t: TestContext, args: readonly string[] = [], 
   const server = start(t, ["serve", "--port", "0", ...args], options);
   const [, url = ""] = await server.says("stdout", /listens on (\S+)/);
   return { server, url, port: Number(new URL(url).port) };
+}
+
+/** A server in this process, closed at the end of the test, and where it is in the words of the environment. */
+export async function serveHere(t: TestContext, options: HoldfastOptions = {}) {
+  const holdfast = createHoldfast({ logger: () => {}, ...options });
+  const { url } = await holdfast.listen({ port: 0 });
+  t.after(() => holdfast.close({ deadlineMs: 0 }));
+  return { holdfast, url, env: { HOLDFAST_URL: url } };
+}
+
+/** The events that a channel holds, oldest first. */
+export async function eventsOf(
+  url: string,
+  channel: string,
+  token?: string,
+): Promise<Record<string, unknown>[]> {
+  const events: Record<string, unknown>[] = [];
+  const headers: Record<string, string> = token === undefined ? {} : { Authorization: `Bearer ${token}` };
+  for (let after = "oldest"; ; ) {
+    const answer = await fetch(`${url}/channels/${channel}?after=${after}&limit=1000`, { headers });
+    const page = (await answer.json()) as {
+      events: Record<string, unknown>[];
+      cursor: string;
+      more: boolean;
+    };
+    events.push(...page.events);
+    after = page.cursor;
+    if (!page.more) return events;
+  }
+}
+
+/** Resolves when a condition holds; the test's own timeout is the only bound. */
+export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await condition())) await sleep(5);
+}
+
+/** An address on this machine where nothing listens. */
+export async function emptyUrl(): Promise<string> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return `http://127.0.0.1:${port}`;
+}
+
+/** A certificate for 127.0.0.1 that nobody signed, and a folder with it and its key. */
+export async function selfSigned(t: TestContext) {
+  const { cert, private: key } = await generate([{ name: "commonName", value: "localhost" }], {
+    extensions: [{ name: "subjectAltName", altNames: [{ type: 7, ip: "127.0.0.1" }] }],
+  });
+  return { cert, key, cwd: folder(t, { "cert.pem": cert, "key.pem": key }) };
 }

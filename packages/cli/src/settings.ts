@@ -17,7 +17,7 @@ export interface Setting<Value> {
   readonly isSecret?: boolean;
 }
 
-type Settings = Readonly<Record<string, Setting<unknown>>>;
+export type Settings = Readonly<Record<string, Setting<unknown>>>;
 
 export type ValuesOf<S extends Settings> = {
   readonly [Name in keyof S]?: S[Name] extends Setting<infer Value> ? Value : never;

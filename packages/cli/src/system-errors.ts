@@ -40,5 +40,7 @@ export function systemCode(thrown: unknown): string | undefined {
 export function systemReason(thrown: unknown): string {
   const known = reasons[systemCode(thrown) ?? ""];
   if (known !== undefined) return known;
+  // "fetch failed" says nothing; what caused it does.
+  if (thrown instanceof Error && thrown.cause instanceof Error) return systemReason(thrown.cause);
   return thrown instanceof Error ? thrown.message : String(thrown);
 }

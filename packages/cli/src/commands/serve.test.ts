@@ -3,16 +3,8 @@ import { once } from "node:events";
 import { connect as connectHttp2 } from "node:http2";
 import { request as httpsRequest } from "node:https";
 import { createServer } from "node:net";
-import { type TestContext, test } from "node:test";
-import { generate } from "selfsigned";
-import { folder, run, startServer } from "../rig.test.ts";
-
-async function selfSigned(t: TestContext, name = "localhost") {
-  const { cert, private: key } = await generate([{ name: "commonName", value: name }], {
-    extensions: [{ name: "subjectAltName", altNames: [{ type: 7, ip: "127.0.0.1" }] }],
-  });
-  return { cert, key, cwd: folder(t, { "cert.pem": cert, "key.pem": key }) };
-}
+import { test } from "node:test";
+import { folder, run, selfSigned, startServer } from "../rig.test.ts";
 
 test("serve says where to look on stdout, in one line, and who may come in", async (t) => {
   const { server, url } = await startServer(t);
@@ -284,4 +276,18 @@ test("the log is pretty when that is asked for, and names colours only to a term
     stderr,
     /^\d\d:\d\d:\d\d info {2}Closing; the same signal again leaves at once\. signal=SIGTERM\n$/,
   );
+});
+
+test("[AUTH] what a request says cannot speak to the terminal that shows the log", async (t) => {
+  const cwd = folder(t, {
+    "holdfast.config.mjs": `export default {
+      authenticate: () => { throw new Error("\\u001b]0;owned\\u0007 by\\nnobody"); },
+      authorize: () => true,
+    };`,
+  });
+  const { server, url } = await startServer(t, ["--log", "pretty"], { cwd });
+  assert.equal((await fetch(`${url}/channels/a`)).status, 500);
+  await server.says("stderr", /error A request failed\. .*owned/);
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what it is about
+  assert.doesNotMatch(server.stderr, /[\u0000-\u0009\u000b-\u001f]/);
 });
