@@ -201,8 +201,7 @@ export class Connection {
   /** Part of an answer came that is no message yet. */
   linkHeard(id: number, now: number): void {
     this.#at(now);
-    const link = this.#lifeline.find(id);
-    if (link?.isPolled || link?.phase === "good") link.heard(now);
+    this.#lifeline.find(id)?.heard(now);
   }
 
   /** A message came, already parsed from JSON. */

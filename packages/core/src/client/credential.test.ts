@@ -48,13 +48,13 @@ test("without a token to give nobody is asked", () => {
 
 test("[CLI-9] a token that was refused is renewed, once for all, and never sent again", () => {
   const rig = live();
+  rig.advance(10_000);
   rig.publish(1, "x", 1);
   rig.publish(2, "y", 2);
   refuse(rig);
   for (const { post } of rig.all("post"))
     rig.turn((connection, now) => connection.posted(post, refusal, now));
   assert.equal(asked(rig), 2);
-  rig.advance(20_000);
   assert.equal(rig.open.size, 0);
   rig.news("post");
   give(rig, "two");
@@ -67,6 +67,19 @@ test("[CLI-9] a token that was refused is renewed, once for all, and never sent 
     ],
   );
   assert.deepEqual(rig.all("unpublished"), []);
+});
+
+test("[CLI-9] a POST that is refused for its token is sent again with the next one", () => {
+  const rig = new Rig({ anonymous: false });
+  rig.publish(1, "a", 1);
+  give(rig, "one");
+  rig.turn((connection, now) => connection.posted(rig.all("post")[0]?.post ?? 0, refusal, now));
+  assert.equal(asked(rig), 2);
+  give(rig, "two");
+  assert.deepEqual(
+    rig.all("post").map(({ token }) => token),
+    ["one", "two"],
+  );
 });
 
 test("[CLI-9] a fresh token that is refused too ends the connection, which says why", () => {

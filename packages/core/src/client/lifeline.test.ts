@@ -162,6 +162,17 @@ test("[CLI-6] refused twice in a row while plain HTTP works, a transport is give
   assert.equal(rig.transport, "sse");
 });
 
+test("[CLI-6] an outage between two refusals makes the second one a first", () => {
+  const rig = new Rig(duplex);
+  rig.subscribe("a");
+  for (const works of [true, false, true]) {
+    rig.lose();
+    rig.probed(works);
+    rig.reopen();
+  }
+  assert.deepEqual(new Set(opened(rig)), new Set(["websocket"]));
+});
+
 test("[CLI-6] an outcome of this protocol is no evidence about a transport", () => {
   const rig = new Rig(duplex);
   rig.subscribe("a");
@@ -323,6 +334,24 @@ test("a long poll is answered at once first, then held no longer than a heartbea
   assert.deepEqual(rig.hello.subscriptions, [{ channel: "a", after: "k-5" }]);
   rig.answer(rig.link, true, welcomeMessage(), subscribed, events("a", 5, 7));
   assert.deepEqual(rig.hello.subscriptions, [{ channel: "a", after: "k-7" }]);
+});
+
+test("a long poll that resumes waits for news from its second request on", () => {
+  const rig = new Rig({ transports: ["long-poll"] });
+  rig.subscribe("a", { start: { after: { epoch: "k", offset: 5 } } });
+  rig.answer(rig.link, false, welcomeMessage(), {
+    type: "subscribed",
+    channel: "a",
+    cursor: "k-5",
+    head: "k-5",
+  });
+  assert.deepEqual(
+    rig.all("open").map(({ now, waitMs }) => [now, waitMs]),
+    [
+      [0, 0],
+      [0, 15_000],
+    ],
+  );
 });
 
 test("[CLI-5] a held poll is dead when it was not answered in its time and a heartbeat more", () => {

@@ -207,6 +207,17 @@ test("a server's own unsubscribe may cross the client's", () => {
   assert.deepEqual(rig.news("subscribed").at(-1)?.cursor, "k-9");
 });
 
+test("leaving a channel that the server does not know leaves it all the same", () => {
+  const rig = live("duplex", { a: "k-5", b: "k-0" });
+  rig.turn((connection, now) => connection.unsubscribe("a", now));
+  rig.subscribe("a");
+  rig.say(rig.link, error("not_subscribed", "never", { channel: "a" }));
+  assert.deepEqual(rig.sent(rig.link).at(-1), {
+    type: "subscribe",
+    subscriptions: [{ channel: "a", after: "latest" }],
+  });
+});
+
 test("[BND-1] a channel whose application lags is left on the wire, and resumed where it stopped", () => {
   const rig = new Rig({ need: "duplex", bufferedEventsMax: 100 });
   rig.subscribe(["a", "b"]);
