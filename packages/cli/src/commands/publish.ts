@@ -9,8 +9,8 @@ DATA is JSON; --text takes it as text instead. With - every line of stdin is one
 once and in order, and the next lines are read when that is in the log.
 
 For each event its cursor is printed: the position just after it. With an id a retry is safe: an id that the channel
-knows (for 2 minutes, unless configured otherwise) appends nothing and is answered as the first time. With - the ids of
-the lines are ID:1, ID:2, and so on; without --id they are drawn at random.
+knows (the last 1,000 of the last 2 minutes, unless configured otherwise) appends nothing and is answered as the first
+time. With - the ids of the lines are ID:1, ID:2, and so on; without --id they are drawn at random.
 
 Examples:
   holdfast publish orders '{"total":42}'

@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { mkdirSync, symlinkSync } from "node:fs";
 import { connect as connectHttp2 } from "node:http2";
 import { request as httpsRequest } from "node:https";
 import { createServer } from "node:net";
+import { join } from "node:path";
 import { test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { folder, run, selfSigned, startServer } from "../rig.test.ts";
 
 test("serve says where to look on stdout, in one line, and who may come in", async (t) => {
@@ -99,6 +102,19 @@ test("the config file in the working directory counts, functions included", asyn
     (await fetch(`${url}/channels/a`, { headers: { Authorization: "Bearer s3cret" } })).status,
     403,
   );
+});
+
+test("a config file may be typed by defineConfig of the package", async (t) => {
+  const cwd = folder(t, {
+    "holdfast.config.ts": `
+      import { type Config, defineConfig } from "holdfast";
+      const config: Config = defineConfig({ open: true, log: "silent" });
+      export default config;`,
+  });
+  mkdirSync(join(cwd, "node_modules"));
+  symlinkSync(fileURLToPath(new URL("../..", import.meta.url)), join(cwd, "node_modules", "holdfast"));
+  const { server } = await startServer(t, [], { cwd });
+  assert.match(server.stdout, /\(open to everybody who can reach it\)\n$/);
 });
 
 test("--config names a file, HOLDFAST_CONFIG does so less strongly, and flags and variables are stronger than either", async (t) => {

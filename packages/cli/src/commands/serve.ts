@@ -12,7 +12,7 @@ Every other setting of the server is set by its path in the config file:
   --set namespaces.chat.retention.eventsMax=500 what the channels "chat:…" keep
   --set 'namespaces.*.mode=latest'              channels without a ":", and all namespaces after them
   --set close.noticeMs=5000                     how long readiness is red before clients are let go
-Each is explained in docs/cli.md. HOLDFAST_SET takes several of them, separated by spaces.
+HOLDFAST_SET takes several of them, separated by spaces.
 
 Examples:
   holdfast serve
@@ -34,7 +34,9 @@ The first SIGINT or SIGTERM lets every client go in peace, the second leaves at 
 
 /** Declares `holdfast serve`. */
 export function define(command: Command): void {
-  command.description("Runs a server. Its channels live in this process, and end with it.");
+  command.description(
+    "Runs a server. Its channels live in this process and end with it, unless the config file gives a broker.",
+  );
   addSettings(command, serveSettings);
   command
     .option(
