@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { HoldfastError } from "@holdfast/protocol";
 import { changeFaults, sound, transportOf } from "./faults.ts";
 
-test("[MOVE] a change of faults keeps what it does not name", () => {
+test("[SEE] a change of faults keeps what it does not name", () => {
   const cut = changeFaults(sound, { cut: true });
   assert.deepEqual(changeFaults(cut, { blocked: ["sse"] }), { cut: true, slow: false, blocked: ["sse"] });
 });
@@ -17,7 +17,7 @@ for (const change of [
   { blocked: ["sse", "sse"] },
   { broken: true },
 ]) {
-  test(`[ERR-1] ${JSON.stringify(change)} is no change of faults`, () => {
+  test(`[SEE] ${JSON.stringify(change)} is no change of faults`, () => {
     assert.throws(
       () => changeFaults(sound, change),
       (error) => error instanceof HoldfastError && error.code === "bad_parameter",
@@ -33,7 +33,7 @@ for (const [transport, method, url, accept] of [
   [undefined, "OPTIONS", "/connect", undefined],
   [undefined, "GET", "/health/live", undefined],
 ] as const) {
-  test(`[MOVE] ${method} ${url} for ${accept ?? "anything"} is ${transport ?? "no transport"}`, () => {
+  test(`[SEE] ${method} ${url} for ${accept ?? "anything"} is ${transport ?? "no transport"}`, () => {
     assert.equal(transportOf({ method, url, headers: { accept } }), transport);
   });
 }

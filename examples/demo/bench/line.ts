@@ -95,7 +95,11 @@ export class Line {
     const { method, url: path, headers } = request;
     const upstream = sendRequest({ hostname, port, method, path, headers, agent: this.#agent });
     const fail = () => request.socket.destroy();
-    response.once("close", () => upstream.destroy());
+    response.once("close", () => {
+      upstream.destroy();
+      // The connection is kept for whatever comes next.
+      if (this.#sockets.has(request.socket)) this.#sockets.set(request.socket, undefined);
+    });
     upstream.on("error", fail);
     upstream.on("response", (answer) => {
       answer.on("error", fail);

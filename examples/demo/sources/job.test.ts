@@ -46,7 +46,7 @@ async function logOf(id: string) {
   return events.map(({ type, payload }) => ({ type, data: payloadValue(payload) }));
 }
 
-test("[READ-1] a job's log tells its progress and then what came of it, and is closed", async () => {
+test("[SEE] a job's log tells its progress and then what came of it, and is closed", async () => {
   const jobs = new Jobs(holdfast, broker, folder, 0);
   const log = await logOf(jobs.start());
   const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
@@ -60,7 +60,7 @@ test("[READ-1] a job's log tells its progress and then what came of it, and is c
   assert.deepEqual((({ files, total }: Progress) => [files, total])(log.at(-1)?.data as Progress), [3, 3]);
 });
 
-test("[BND-2] a third job at the same time is refused, and those that run end with the demo", async () => {
+test("[BND] a third job at the same time is refused, and those that run end with the demo", async () => {
   const jobs = new Jobs(holdfast, broker, folder, 60_000);
   jobs.start();
   jobs.start();
@@ -71,7 +71,7 @@ test("[BND-2] a third job at the same time is refused, and those that run end wi
   await jobs.stop();
 });
 
-test("[END-1] a folder that cannot be read is told, and the channel closed", async (t) => {
+test("[SEE] a folder that cannot be read is told, and the channel closed", async (t) => {
   t.mock.method(console, "error", () => {});
   const jobs = new Jobs(holdfast, broker, join(folder, "nowhere"), 0);
   const log = await logOf(jobs.start());

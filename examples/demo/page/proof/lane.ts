@@ -103,6 +103,7 @@ export class Lane {
   }
 
   #behind(newest: number): number {
-    return Math.max(0, newest - this.ledger.last);
+    // A lane that has not begun is not behind: it begins at the newest.
+    return this.ledger.last === 0 ? 0 : Math.max(0, newest - this.ledger.last);
   }
 }
