@@ -46,6 +46,19 @@ test("[BND] what writes to a slow pipe waits for it, and nobody else's turn is l
   assert.deepEqual(pipe.taken, ["ab", "cdef", "gh"]);
 });
 
+test("[BND] a thousand writers wait with one listener", async () => {
+  const pipe = new Pipe();
+  const output = new Output(pipe);
+  const waiting = Array.from({ length: 1000 }, () => output.write("12345"));
+  assert.equal(pipe.listenerCount("drain"), 1);
+  for (let taken = 0; taken < 1000; taken++) pipe.take();
+  await Promise.all(waiting);
+  assert.equal(pipe.listenerCount("drain"), 0);
+  const later = output.write("12345");
+  pipe.take();
+  await later;
+});
+
 test("when the reader leaves, whoever waits goes on, and what is written is dropped", async () => {
   const pipe = new Pipe();
   const output = new Output(pipe);

@@ -1,10 +1,10 @@
-import { once } from "node:events";
 import type { Writable } from "node:stream";
 
 /** Stdout, which may be slow, and whose reader may leave. */
 export class Output {
   readonly #stream: Writable & { readonly isTTY?: boolean };
   readonly #gone = new AbortController();
+  #draining: Promise<void> | undefined;
 
   constructor(stream: Writable & { readonly isTTY?: boolean }) {
     this.#stream = stream;
@@ -36,11 +36,19 @@ export class Output {
     });
   }
 
-  async #whenDrained(): Promise<void> {
-    // Several may wait at a time, one for each channel.
-    await once(this.#stream, "drain", { signal: this.gone }).catch((error: unknown) => {
-      if (!this.gone.aborted) throw error;
+  /** One promise for all who wait, as there may be one for each of a thousand channels. */
+  #whenDrained(): Promise<void> {
+    this.#draining ??= new Promise<void>((resolve) => {
+      const go = () => {
+        this.#draining = undefined;
+        this.#stream.off("drain", go);
+        this.gone.removeEventListener("abort", go);
+        resolve();
+      };
+      this.#stream.once("drain", go);
+      this.gone.addEventListener("abort", go);
     });
+    return this.#draining;
   }
 }
 

@@ -1,3 +1,4 @@
+import type { Transport } from "@holdfast/client";
 import { quoted } from "@holdfast/protocol";
 import * as v from "valibot";
 import type { Config } from "./config.ts";
@@ -153,7 +154,7 @@ export const clientSettings = {
   }),
 } as const;
 
-const transports = ["websocket", "sse", "long-poll", "poll"] as const;
+const transports = ["websocket", "sse", "long-poll", "poll"] as const satisfies readonly Transport[];
 
 export const readerSettings = {
   ...clientSettings,

@@ -162,14 +162,14 @@ test("what answers but is no Holdfast server ends with 3", async (t) => {
 
 test("[CLI-4] a server that never answers ends with 3, and with the id that makes a retry safe", async (t) => {
   const ids: unknown[] = [];
-  const url = await serveOther(t, async (request, response) => {
+  const url = await serveOther(t, (request, response) => {
     if (request.url === "/health/live") {
       response.setHeader("Content-Type", "application/json").end("{}");
       return;
     }
-    let body = "";
-    for await (const chunk of request) body += String(chunk);
-    ids.push((JSON.parse(body) as { id: string }).id);
+    request
+      .setEncoding("utf8")
+      .on("data", (body: string) => ids.push((JSON.parse(body) as { id: string }).id));
   });
   const { code, stderr } = await run(t, ["publish", "a", "1", "--url", url, "--timeout", "1"]);
   assert.equal(code, 3);
