@@ -57,8 +57,11 @@ afterEach(async () => {
   assert.deepEqual(faults, [], "no uncaught error and no unhandled rejection in the page");
 });
 
+/** What a test decides of a client; functions would not reach the page. */
+type Choices = Pick<ClientOptions, "need" | "toleranceMs" | "transports" | "timing">;
+
 /** Follows a channel in the page; what it sees is collected there. */
-async function follow(channel: string, options: ClientOptions, last?: number): Promise<void> {
+async function follow(channel: string, options: Choices, last?: number): Promise<void> {
   await page.evaluate(
     async ([channel, options, last]) => {
       const held = window as unknown as Held;

@@ -210,7 +210,7 @@ describe("Chromium", () => {
       const seen: unknown[] = [];
       let cursor = "oldest";
       const open = () => {
-        const socket = new WebSocket(`${url}?after=${cursor}`);
+        const socket = new globalThis.WebSocket(`${url}?after=${cursor}`);
         socket.onmessage = ({ data }) => {
           const message = JSON.parse(data);
           if (!("data" in message)) return;
