@@ -6,7 +6,7 @@ import { Storm } from "./storm.ts";
 import { Ticker } from "./ticker.ts";
 
 /** The lanes by their names: four that take a single transport, and one that takes any. */
-export const laneIds = ["websocket", "sse", "long-poll", "poll", "auto"] as const;
+const laneIds = ["websocket", "sse", "long-poll", "poll", "auto"] as const;
 
 /** The positions of all switches, as the channel `bench:board` tells them to every open page. */
 export interface Board {

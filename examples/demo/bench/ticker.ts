@@ -2,8 +2,6 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { HoldfastError } from "@holdfast/protocol";
 import type { Holdfast } from "@holdfast/server";
 
-export const ticksChannel = "bench:ticks";
-
 const perSecondMax = 200;
 /** Makes each event about a kilobyte, so that a slow line really fills up. */
 const ballast = "~".repeat(900);

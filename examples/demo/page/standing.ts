@@ -1,6 +1,6 @@
 import type { ConnectionState } from "@holdfast/client";
 
-export const transportWords: Readonly<Record<string, string>> = {
+const transportWords: Readonly<Record<string, string>> = {
   websocket: "WebSocket",
   sse: "Server-Sent Events",
   "long-poll": "long poll",

@@ -18,7 +18,7 @@ export interface Figures {
 const resolutionMs = 10;
 
 /** Measures since the last time it was asked. */
-export class Machine {
+class Machine {
   readonly #delay = monitorEventLoopDelay({ resolution: resolutionMs });
   #times = processorTimes();
 

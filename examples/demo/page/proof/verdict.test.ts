@@ -34,6 +34,10 @@ test("[GAP] what a gap told breaks nothing, and is said", () => {
   assert.match(detail, /30 are gone from the log, and 1 gap told which/);
 });
 
+test("[GAP] a gap into another log, with nothing missing, is said as well", () => {
+  assert.match(judge([lane("Alpha", { gaps: 1 })]).detail, /^1 gap told that the log is another one\.$/);
+});
+
 test("[BND] a lane that lags is behind, not broken", () => {
   const { kind, detail } = judge([lane("Alpha"), lane("Beta", {}, 200)]);
   assert.equal(kind, "behind");

@@ -27,10 +27,7 @@ export function judge(standings: readonly Standing[]): Verdict {
   const gaps = sum(({ judgement }) => judgement.gaps);
   if (seen === 0) return { kind: "waiting", sentence: "Waiting for the first events.", detail: "" };
   const faults = standings.flatMap(({ label, judgement }) => faultsOf(label, judgement));
-  const detail =
-    gaps === 0
-      ? "No gap had to be told."
-      : `${formatCount(told)} are gone from the log, and ${count(gaps, "gap")} told which.`;
+  const detail = detailOf(gaps, told);
   if (faults.length > 0) {
     return { kind: "broken", sentence: `A promise is broken: ${faults.join("; ")}.`, detail };
   }
@@ -39,6 +36,12 @@ export function judge(standings: readonly Standing[]): Verdict {
   if (late.length === 0) return { kind: "kept", sentence: kept, detail };
   const coming = late.map(({ label, behind }) => `${formatCount(behind)} over ${label}`).join(", ");
   return { kind: "behind", sentence: kept, detail: `Still to come: ${coming}.` };
+}
+
+function detailOf(gaps: number, told: number): string {
+  if (gaps === 0) return "No gap had to be told.";
+  if (told === 0) return `${count(gaps, "gap")} told that the log is another one.`;
+  return `${formatCount(told)} are gone from the log, and ${count(gaps, "gap")} told which.`;
 }
 
 function faultsOf(label: string, { lost, repeated, misplaced }: Judgement): string[] {
