@@ -90,7 +90,7 @@ test("[ACK-1] publishes that are under way are acknowledged before their connect
   client.say(hello());
   for (let ref = 0; ref < 10; ref++)
     client.say({ type: "publish", ref, channel: "a", events: [{ data: ref }] });
-  await until(() => holdfast.stats().publishing === 2);
+  await until(() => holdfast.stats().publishing === 11);
   const closed = holdfast.close({ spreadMs: 0 });
   open();
   await closed;

@@ -1,19 +1,32 @@
-import { type Bytes, type ControlMessage, formatEvent, type LogEvent } from "@holdfast/protocol";
+import {
+  type Bytes,
+  type ControlMessage,
+  formatEvent,
+  type LogEvent,
+  payloadBytes,
+} from "@holdfast/protocol";
 
 /** An event with the JSON that every JSON framing shares, made on first need. */
 export class EncodedEvent {
   readonly event: LogEvent;
+  /** Counted once: it is a walk over the text. */
+  readonly payloadBytes: number;
   readonly #epoch: string;
   #json: string | undefined;
 
   constructor(epoch: string, event: LogEvent) {
     this.#epoch = epoch;
     this.event = event;
+    this.payloadBytes = payloadBytes(event.payload);
   }
 
   get json(): string {
     this.#json ??= formatEvent(this.#epoch, this.event);
     return this.#json;
+  }
+
+  get offset(): number {
+    return this.event.offset;
   }
 
   get cursor(): string {

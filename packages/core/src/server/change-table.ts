@@ -1,5 +1,6 @@
 /** What was set, or removed (`undefined`), and when. */
-interface Change<T> {
+export interface Change<T> {
+  readonly key: string;
   readonly value: T | undefined;
   readonly version: number;
 }
@@ -25,6 +26,10 @@ export class ChangeTable<T> {
     return this.#version;
   }
 
+  get size(): number {
+    return this.#changes.size;
+  }
+
   /** A listener at this version has missed nothing that the table still has to tell. */
   covers(version: number): boolean {
     return version >= this.#forgotten;
@@ -33,21 +38,25 @@ export class ChangeTable<T> {
   set(key: string, value: T | undefined): void {
     this.#changes.delete(key);
     this.#version++;
-    this.#changes.set(key, { value, version: this.#version });
+    this.#changes.set(key, { key, value, version: this.#version });
     if (this.#changes.size <= this.#keysMax) return;
-    for (const [oldest, { version }] of this.#changes) {
-      this.#changes.delete(oldest);
-      this.#forgotten = version;
+    for (const oldest of this.#changes.values()) {
+      this.#changes.delete(oldest.key);
+      this.#forgotten = oldest.version;
       return;
     }
   }
 
   /** The newest change of each key after a version, oldest first. */
-  after(version: number): readonly (readonly [string, T | undefined])[] {
-    const found: [string, T | undefined][] = [];
-    for (const [key, change] of this.#changes) {
-      if (change.version > version) found.push([key, change.value]);
-    }
+  after(version: number): readonly Change<T>[] {
+    const found: Change<T>[] = [];
+    for (const change of this.#changes.values()) if (change.version > version) found.push(change);
     return found;
+  }
+
+  /** Everybody has read everything: nothing needs to be kept. */
+  forget(): void {
+    this.#changes.clear();
+    this.#forgotten = this.#version;
   }
 }

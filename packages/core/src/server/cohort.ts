@@ -1,10 +1,14 @@
-import type { LogEvent } from "@holdfast/protocol";
+import type { Cursor, LogEvent } from "@holdfast/protocol";
 import type { ReadLimits } from "../broker/port.ts";
-import { Batch } from "./batch.ts";
+import { Batch, EncodedEvent } from "./batch.ts";
 import { conflate } from "./latest.ts";
 import type { Reader } from "./reader.ts";
+import { RecentBatches } from "./recent-batches.ts";
 import type { NamespaceSettings } from "./settings.ts";
 import { Tail } from "./tail.ts";
+
+/** Pages that are kept encoded for readers that lag, in payload bytes of full ones. */
+const recentPages = 4;
 
 /** The readers that stand at the front of a channel, and the tail of the log that they are given from. */
 export class Cohort {
@@ -16,21 +20,16 @@ export class Cohort {
   #tail: Tail;
   #front: number;
   #advancing = false;
-  /** Batches cut from the tail, by where they start, for as long as the front stays. */
-  readonly #cuts = new Map<number, Batch>();
+  readonly #recent: RecentBatches;
 
-  constructor(
-    channel: string,
-    settings: NamespaceSettings,
-    limits: ReadLimits,
-    start: { epoch: string; offset: number },
-  ) {
+  constructor(channel: string, settings: NamespaceSettings, limits: ReadLimits, start: Cursor) {
     this.#channel = channel;
     this.#settings = settings;
     this.#limits = limits;
     this.#epoch = start.epoch;
     this.#front = start.offset;
     this.#tail = this.#newTail(start.offset);
+    this.#recent = new RecentBatches(recentPages * limits.bytesMax);
   }
 
   get epoch(): string {
@@ -42,6 +41,7 @@ export class Cohort {
     return this.#front;
   }
 
+  /** The newest offset that is known. */
   get head(): number {
     return this.#tail.to;
   }
@@ -50,8 +50,9 @@ export class Cohort {
     return this.#tail.length;
   }
 
-  get tailBytes(): number {
-    return this.#tail.bytes;
+  /** Payload bytes in memory, those of batches that lag behind included. */
+  get bytes(): number {
+    return this.#tail.bytes + this.#recent.bytes;
   }
 
   get live(): ReadonlySet<Reader> {
@@ -74,24 +75,24 @@ export class Cohort {
 
   /** Adds events that follow the head. */
   push(events: readonly LogEvent[], to: number): void {
-    this.#tail.push(this.#epoch, events, to);
-  }
-
-  /** The tail reaches back to this offset. */
-  holds(offset: number): boolean {
-    return offset >= this.#tail.from && offset < this.#front;
+    this.#tail.push(
+      events.map((event) => new EncodedEvent(this.#epoch, event)),
+      to,
+    );
   }
 
   /** Brings every live reader to the head, each batch built once; returns readers that must read on by themselves. */
   advance(): readonly Reader[] {
-    if (this.#front === this.#tail.to) return [];
-    this.#cuts.clear();
-    // A burst larger than the tail has pushed the front out of it.
-    const stranded = this.#front < this.#tail.from ? this.#strand() : [];
+    if (this.#front === this.#tail.to) return none;
     this.#advancing = true;
-    while (this.#front < this.#tail.to) this.#deliver(this.cut(this.#front));
+    let stranded = none;
+    // A receiver may cause appends while it is given something, so each round looks anew.
+    while (this.#front < this.#tail.to) {
+      // A burst larger than the tail has pushed the front out of it.
+      if (this.#front < this.#tail.from) stranded = [...stranded, ...this.#strand()];
+      else this.#deliver(this.#cut(this.#front));
+    }
     this.#advancing = false;
-    this.#cuts.clear();
     return stranded;
   }
 
@@ -109,6 +110,7 @@ export class Cohort {
     }
   }
 
+  /** A live reader goes behind, at the offset it stands at. */
   #dismiss(reader: Reader, offset: number): void {
     this.#live.delete(reader);
     reader.moveTo(this.#epoch, offset);
@@ -122,22 +124,54 @@ export class Cohort {
     return stranded;
   }
 
-  /** The events after an offset that the tail holds, within the limits, as a batch that readers at that offset share. */
-  cut(from: number): Batch {
-    let batch = this.#cuts.get(from);
-    if (batch === undefined) {
-      const { events, to } = this.#tail.after(from, this.#limits);
-      const kept = this.#settings.mode === "latest" ? conflate(events) : events;
-      batch = new Batch(this.#channel, this.#epoch, from, to, kept);
-      this.#cuts.set(from, batch);
+  /** Lets the live readers go that are full, and so cannot be told that the channel ends. */
+  dismissFull(): void {
+    for (const reader of this.#live) {
+      if (!reader.receiver.full) continue;
+      this.#dismiss(reader, this.#front);
+      reader.receiver.fellBehind(reader);
     }
+  }
+
+  /** What follows an offset behind the front, as a batch that readers at that offset share, if it is in memory. */
+  after(offset: number): Batch | undefined {
+    if (offset < this.#front && offset >= this.#tail.from)
+      return this.#recent.get(offset) ?? this.#keepCut(offset);
+    return this.#recent.get(offset);
+  }
+
+  #keepCut(from: number): Batch {
+    const batch = this.#cut(from);
+    this.#recent.add(batch);
     return batch;
+  }
+
+  #cut(from: number): Batch {
+    const { events, to } = this.#tail.after(from, this.#limits);
+    const kept = this.#settings.mode === "latest" ? conflate(events) : events;
+    return new Batch(this.#channel, this.#epoch, from, to, kept);
+  }
+
+  /** Keeps what was read of the log for readers that come to the same place, or near to it. */
+  keep(batches: readonly Batch[]): void {
+    for (const batch of batches) {
+      if (batch.epoch !== this.#epoch) return;
+      this.#recent.add(batch);
+      const touches = batch.from < this.#tail.from && batch.to >= this.#tail.from;
+      // A state leaves events out, and the tail holds every one.
+      if (touches && this.#settings.mode === "every") this.#tail.extendBack(batch.from, batch.events);
+    }
+  }
+
+  /** Gives back what only readers that lag would still need; they find it in the log. */
+  forgetRecent(): void {
+    this.#recent.clear();
   }
 
   /** Goes on at another place, or in another log; returns the readers that were live, which stand where they stood. */
   restart(epoch: string, offset: number): readonly Reader[] {
     const stranded = this.#strand();
-    this.#cuts.clear();
+    this.#recent.clear();
     this.#epoch = epoch;
     this.#front = offset;
     this.#tail = this.#newTail(offset);
@@ -149,3 +183,5 @@ export class Cohort {
     return new Tail(start, { eventsMax: tailEventsMax, bytesMax: tailBytesMax });
   }
 }
+
+const none: readonly Reader[] = [];

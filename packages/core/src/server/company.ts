@@ -2,7 +2,7 @@ import { HoldfastError } from "@holdfast/protocol";
 import type { Notice } from "./batch.ts";
 import type { Hub } from "./hub.ts";
 import type { Hubs } from "./hubs.ts";
-import type { Listener } from "./lobby.ts";
+import type { Listener } from "./news.ts";
 import type { Action, Principal } from "./principal.ts";
 
 /** What a session offers to its part in lobbies. */
@@ -14,20 +14,25 @@ export interface CompanyHost {
   notice(notice: Notice): void;
   /** The hub of a channel that the session reads. */
   reads(channel: string): Hub | undefined;
-  /** Throws `forbidden`. */
+  /** Rejects with `forbidden` or `unauthenticated`. */
   demand(action: Action, channel: string): Promise<void>;
   refuse(error: unknown, about: { channel: string }): void;
 }
 
-class Ear implements Listener {
-  readonly #host: CompanyHost;
+/** A session's place in one lobby: an ear there, and a member of it once it has joined. */
+class Attendance implements Listener {
+  readonly hub: Hub;
   readonly wantsSignals: boolean;
   readonly wantsPresence: boolean;
   signalsHeard = 0;
   presenceHeard = -1;
+  /** What it has joined as. */
+  joined: { readonly instance: string; readonly data: unknown } | undefined;
+  readonly #host: CompanyHost;
 
-  constructor(host: CompanyHost, wants: { signals: boolean; presence: boolean }) {
+  constructor(host: CompanyHost, hub: Hub, wants: { signals: boolean; presence: boolean }) {
     this.#host = host;
+    this.hub = hub;
     this.wantsSignals = wants.signals;
     this.wantsPresence = wants.presence;
   }
@@ -41,17 +46,12 @@ class Ear implements Listener {
   }
 }
 
-interface Attendance {
-  readonly hub: Hub;
-  readonly ear: Ear;
-  /** The instance it has joined as. */
-  joined: string | undefined;
-}
-
 /** A session's part in the lobbies of its channels: what it listens to, and where it has joined. */
 export class Company {
   readonly #host: CompanyHost;
   readonly #attendances = new Map<string, Attendance>();
+  /** Requests follow each other: a permission that takes its time must not let an older signal replace a newer one. */
+  #last: Promise<void> = Promise.resolve();
 
   constructor(host: CompanyHost) {
     this.#host = host;
@@ -59,33 +59,33 @@ export class Company {
 
   /** Listens on a channel that is read. */
   attend(hub: Hub, wants: { signals: boolean; presence: boolean }): Attendance {
-    const ear = new Ear(this.#host, wants);
-    const attendance: Attendance = { hub, ear, joined: undefined };
+    const attendance = new Attendance(this.#host, hub, wants);
     this.#attendances.set(hub.channel, attendance);
-    if (wants.signals || wants.presence) hub.lobby.listen(ear);
+    if (wants.signals || wants.presence) hub.lobby.listen(attendance);
     return attendance;
   }
 
   /** Signals to those who listen now; a refusal is told in band. Rule SIG-1. */
-  async signal(channel: string, key: string, data: unknown): Promise<void> {
-    const { hubs, instance, principal } = this.#host;
-    try {
+  signal(channel: string, key: string, data: unknown): Promise<void> {
+    return this.#inTurn(channel, async () => {
       await this.#host.demand("signal", channel);
+      const { hubs, instance, principal } = this.#host;
       const from = principal.user === undefined ? {} : { from: principal.user };
       await hubs.signal(channel, key, data, { instance, ...from });
-    } catch (error) {
-      this.#host.refuse(error, { channel });
-    }
+    });
   }
 
   /** Joins a channel that is read, or tells new data of this member, or leaves with null; a refusal is told in band. Rule PRS-1. */
-  async presence(channel: string, data: unknown): Promise<void> {
-    try {
+  presence(channel: string, data: unknown): Promise<void> {
+    return this.#inTurn(channel, async () => {
       if (data === null) this.#leave(channel);
       else await this.#join(channel, data);
-    } catch (error) {
-      this.#host.refuse(error, { channel });
-    }
+    });
+  }
+
+  #inTurn(channel: string, work: () => Promise<void>): Promise<void> {
+    this.#last = this.#last.then(work).catch((error) => this.#host.refuse(error, { channel }));
+    return this.#last;
   }
 
   async #join(channel: string, data: unknown): Promise<void> {
@@ -97,17 +97,32 @@ export class Company {
     const attendance =
       this.#attendances.get(channel) ?? this.attend(hub, { signals: false, presence: false });
     const { instance, principal } = this.#host;
-    hub.lobby.enter(instance, data, principal.user);
-    // Joining again is an update, not one more connection.
-    if (attendance.joined !== undefined) hub.lobby.disconnect(attendance.joined);
-    attendance.joined = instance;
+    hub.lobby.enter(attendance, instance, data, principal.user);
+    attendance.joined = { instance, data };
   }
 
   #leave(channel: string): void {
     const attendance = this.#attendances.get(channel);
     if (attendance?.joined === undefined) return;
-    attendance.hub.lobby.leave(attendance.joined);
+    attendance.hub.lobby.leave(attendance, attendance.joined.instance);
     attendance.joined = undefined;
+  }
+
+  /** Leaves where the principal may not be any more, and goes on under its name where it may. Rule AUTH-1. */
+  async review(): Promise<void> {
+    for (const [channel, attendance] of [...this.#attendances]) {
+      const { joined } = attendance;
+      if (joined === undefined) continue;
+      await this.#inTurn(channel, async () => {
+        if (this.#attendances.get(channel) !== attendance || attendance.joined !== joined) return;
+        try {
+          await this.#join(channel, joined.data);
+        } catch (error) {
+          this.#leave(channel);
+          throw error;
+        }
+      });
+    }
   }
 
   /** The subscription is over; a member stays for its grace, since the client may be on another connection already. */
@@ -115,11 +130,12 @@ export class Company {
     const attendance = this.#attendances.get(channel);
     if (attendance === undefined) return;
     this.#attendances.delete(channel);
-    attendance.hub.lobby.dismiss(attendance.ear);
-    if (attendance.joined !== undefined) attendance.hub.lobby.disconnect(attendance.joined);
+    const { hub, joined } = attendance;
+    hub.lobby.dismiss(attendance);
+    if (joined !== undefined) hub.lobby.disconnect(attendance, joined.instance);
   }
 
   drained(): void {
-    for (const { hub, ear } of this.#attendances.values()) hub.lobby.catchUp(ear);
+    for (const attendance of this.#attendances.values()) attendance.hub.lobby.catchUp(attendance);
   }
 }

@@ -6,6 +6,7 @@ import {
   isRecord,
   type Limits,
   parseChannelName,
+  parseJson,
   parseSubscription,
   RefusedRequest,
   toHoldfastError,
@@ -25,62 +26,71 @@ export interface DialogueOptions {
 
 /** Where a conversation is: `authenticating` holds what comes in meanwhile, in order. */
 type Phase =
-  | { readonly is: "greeting"; readonly deadline: number }
+  | { readonly is: "greeting" }
   | { readonly is: "authenticating"; readonly held: string[] }
   | { readonly is: "open" };
 
 /** The session protocol, spoken on behalf of one session. */
 export class Dialogue {
   readonly #options: DialogueOptions;
-  #phase: Phase;
+  /** When the client must have said `hello`, and must have been found to be who it says. */
+  readonly #greetBy: number;
+  #phase: Phase = { is: "greeting" };
+  /** Renewals follow each other, so that the last token said is the one that counts. */
+  #lastRenewal: Promise<void> = Promise.resolve();
 
   constructor(options: DialogueOptions) {
     this.#options = options;
-    this.#phase = { is: "greeting", deadline: options.clock.now() + options.limits.helloTimeoutMs };
+    this.#greetBy = options.clock.now() + options.limits.helloTimeoutMs;
   }
 
   /** When `tick` must be called next, in ms since 1970. */
   get deadline(): number {
     const { session } = this.#options;
-    return this.#phase.is === "greeting"
-      ? Math.min(this.#phase.deadline, session.deadline)
-      : session.deadline;
+    if (this.#phase.is === "open" || session.isClosed) return session.deadline;
+    return Math.min(this.#greetBy, session.deadline);
   }
 
   tick(now: number): void {
-    const { session } = this.#options;
-    if (this.#phase.is === "greeting" && now >= this.#phase.deadline) {
-      this.#hangUp(new HoldfastError("timed_out", 'No "hello" came in time.'));
-    } else {
-      session.tick(now);
-    }
+    const { is } = this.#phase;
+    if (is === "open" || now < this.#greetBy) this.#options.session.tick(now);
+    else this.#hangUp(is === "greeting" ? silent() : unchecked());
   }
 
   /** Takes one message of the client. */
   receive(text: string): void {
-    const phase = this.#phase;
-    this.#options.session.heard();
-    if (phase.is === "authenticating") {
-      phase.held.push(text);
+    const { session } = this.#options;
+    if (session.isClosed) return;
+    session.heard();
+    if (this.#phase.is === "authenticating") {
+      this.#phase.held.push(text);
       return;
     }
     let message: ClientMessage;
     try {
       message = decodeClientMessage(text);
     } catch (error) {
-      this.refuse(toHoldfastError(error));
+      this.#refuse(toHoldfastError(error), text);
       return;
     }
-    if (phase.is === "open") this.#answer(message);
+    if (this.#phase.is === "open") this.#answer(message);
     else if (message.type === "hello") void this.#greet(message);
-    else
-      this.#hangUp(new HoldfastError("bad_message", `The first message is "hello", not "${message.type}".`));
+    else this.#hangUp(outOfTurn());
   }
 
   /** Refuses what is no message of this protocol. Rule SES-4. */
   refuse(error: HoldfastError): void {
+    const { session } = this.#options;
     if (this.#phase.is === "greeting") this.#hangUp(error);
-    else this.#options.session.refuse(error, error instanceof RefusedRequest ? { ref: error.ref } : {});
+    else session.refuse(error, error instanceof RefusedRequest ? { ref: error.ref } : {});
+  }
+
+  /** Refuses a message; one that is, or should have been, `hello` ends the connection. Rules SES-1, SES-4. */
+  #refuse(error: HoldfastError, text: string): void {
+    const type = typeIn(text);
+    if (type === "hello") this.#hangUp(error);
+    else if (type !== undefined && this.#phase.is === "greeting") this.#hangUp(outOfTurn());
+    else this.refuse(error);
   }
 
   #hangUp(error: HoldfastError): void {
@@ -90,17 +100,25 @@ export class Dialogue {
   }
 
   async #greet(hello: Hello): Promise<void> {
-    const { gate, token, session } = this.#options;
+    const { session } = this.#options;
     const held: string[] = [];
     this.#phase = { is: "authenticating", held };
-    try {
-      const principal = await gate.authenticate(hello.token ?? token);
-      if (session.isClosed) return;
-      void this.begin(hello, principal);
-    } catch (error) {
-      return this.#hangUp(toHoldfastError(error));
-    }
+    // What the client says meanwhile waits with it, not here: it is nobody yet.
+    session.holdInput(true);
+    const principal = await this.#identify(hello);
+    session.holdInput(false);
+    if (principal === undefined || session.isClosed) return;
+    void this.begin(hello, principal);
     for (const text of held) this.receive(text);
+  }
+
+  async #identify({ token = this.#options.token }: Hello): Promise<Principal | undefined> {
+    try {
+      return await this.#options.gate.authenticate(token);
+    } catch (error) {
+      this.#hangUp(toHoldfastError(error));
+      return undefined;
+    }
   }
 
   /** Goes on from a `hello` whose principal is known. Resolves when every subscription has started or was refused. */
@@ -151,16 +169,17 @@ export class Dialogue {
         session.publish(message.ref, message.channel, message.events, message.ifMatch);
         return;
       case "auth":
-        void this.#renew(message.token);
+        this.#lastRenewal = this.#lastRenewal.then(() => this.#renew(message.token));
+        void session.during(this.#lastRenewal);
         return;
       case "ping":
         session.say({ type: "pong" });
         return;
       case "signal":
-        void session.company.signal(message.channel, message.key, message.data);
+        void session.during(session.company.signal(message.channel, message.key, message.data));
         return;
       case "presence":
-        void session.company.presence(message.channel, message.data);
+        void session.during(session.company.presence(message.channel, message.data));
         return;
     }
   }
@@ -188,4 +207,26 @@ export class Dialogue {
 
 function channelIn(json: unknown): { channel?: string } {
   return isRecord(json) && typeof json.channel === "string" ? { channel: json.channel } : {};
+}
+
+/** The type of a message that could not be decoded, if it has one. */
+function typeIn(text: string): string | undefined {
+  try {
+    const json = parseJson(text);
+    return isRecord(json) && typeof json.type === "string" ? json.type : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function outOfTurn(): HoldfastError {
+  return new HoldfastError("bad_message", 'The first message is "hello".');
+}
+
+function silent(): HoldfastError {
+  return new HoldfastError("timed_out", 'No "hello" came in time.');
+}
+
+function unchecked(): HoldfastError {
+  return new HoldfastError("overloaded", "The token could not be checked in time. Come back later.");
 }

@@ -1,8 +1,9 @@
 import type { Cursor, GapReason } from "@holdfast/protocol";
-import type { Broker, Following, LogBatch, LogPage, ReadLimits } from "../broker/port.ts";
+import type { Broker, Following, ReadLimits } from "../broker/port.ts";
 import { Cohort } from "./cohort.ts";
+import { Follower } from "./follower.ts";
 import { Lobby, type LobbyHost } from "./lobby.ts";
-import type { Reader } from "./reader.ts";
+import { Reader, type Receiver } from "./reader.ts";
 import type { NamespaceSettings } from "./settings.ts";
 import { type Answer, SharedReads } from "./shared-reads.ts";
 
@@ -14,8 +15,8 @@ export interface HubHost extends LobbyHost {
   /** Asks for `flush` at the end of this tick. */
   dirty(hub: Hub): void;
   /** Asks for `resync` soon: the log could not be read, or contradicted itself. */
-  troubled(hub: Hub): void;
-  /** The last reader has left. */
+  troubled(hub: Hub, thrown?: unknown): void;
+  /** Nobody uses it any more. */
   idle(hub: Hub): void;
 }
 
@@ -26,45 +27,52 @@ export class Hub {
   readonly #host: HubHost;
   readonly #reads: SharedReads;
   readonly #cohort: Cohort;
-  readonly #following: Following;
-  #closed: boolean;
-  #stopped = false;
+  readonly #follower: Follower;
   #readers = 0;
+  /** Those who are about to attach a reader. */
+  #holds = 0;
   #dirty = false;
   /** Readers that know of a position the hub has not reached. */
   readonly #waiting = new Set<Reader>();
   /** Readers to be pumped once the batch under way has gone out. */
   #deferred: Reader[] = [];
-  /** Defined while the log is being read to catch up with it; `again` asks for one more round. */
-  #syncing: { again: boolean } | undefined;
 
   private constructor(channel: string, host: HubHost, following: Following) {
     const { settings, pageLimits, broker } = host;
-    const { epoch, head, closed } = following.range;
+    const { epoch, head } = following.range;
     this.channel = channel;
     this.#host = host;
-    this.#following = following;
-    this.#closed = closed;
     this.#cohort = new Cohort(channel, settings, pageLimits, { epoch, offset: head });
     this.#reads = new SharedReads(channel, broker, settings.mode, pageLimits);
     this.lobby = new Lobby(channel, host, () => this.#markDirty());
+    const follower = {
+      broker,
+      pageLimits,
+      moved: () => this.#markDirty(),
+      flush: () => this.flush(),
+      restarted: (stranded: readonly Reader[]) => this.#restarted(stranded),
+      caughtUp: () => this.#caughtUp(),
+      troubled: (thrown: unknown) => host.troubled(this, thrown),
+    };
+    this.#follower = new Follower(channel, follower, this.#cohort, following);
   }
 
   /** Begins to follow a channel's log; rejects as the broker does. */
   static async open(channel: string, host: HubHost): Promise<Hub> {
-    let hub: Hub | undefined;
+    let follower: Follower | undefined;
     // What is heard before the hub stands cannot be placed: the log is read for it.
     let early = false;
-    const hear = (tell: (hub: Hub) => void) => {
-      if (hub === undefined) early = true;
-      else tell(hub);
+    const hear = (tell: (follower: Follower) => void) => {
+      if (follower === undefined) early = true;
+      else tell(follower);
     };
     const following = await host.broker.follow(channel, {
-      appended: (batch) => hear((hub) => hub.appended(batch)),
-      closed: () => hear((hub) => hub.resync()),
-      disturbed: () => hear((hub) => hub.resync()),
+      appended: (batch) => hear((follower) => follower.appended(batch)),
+      closed: () => hear((follower) => follower.resync()),
+      disturbed: () => hear((follower) => follower.resync()),
     });
-    hub = new Hub(channel, host, following);
+    const hub = new Hub(channel, host, following);
+    follower = hub.#follower;
     if (early) hub.resync();
     return hub;
   }
@@ -77,10 +85,6 @@ export class Hub {
     return { epoch: this.#cohort.epoch, offset: this.#cohort.front };
   }
 
-  get isClosed(): boolean {
-    return this.#closed;
-  }
-
   get readers(): number {
     return this.#readers;
   }
@@ -89,18 +93,37 @@ export class Hub {
     return this.#cohort.tailEvents;
   }
 
-  get tailBytes(): number {
-    return this.#cohort.tailBytes;
+  /** Payload bytes in memory. */
+  get bytes(): number {
+    return this.#cohort.bytes;
   }
 
   stop(): void {
-    this.#stopped = true;
-    this.#following.stop();
+    this.#follower.stop();
   }
 
-  attach(reader: Reader): void {
+  get isStopped(): boolean {
+    return this.#follower.isStopped;
+  }
+
+  /** Keeps the hub until as many `release`, in which time readers may be attached. */
+  hold(count = 1): void {
+    this.#holds += count;
+  }
+
+  release(): void {
+    this.#holds--;
+    this.#checkIdle();
+  }
+
+  #checkIdle(): void {
+    if (this.#readers === 0 && this.#holds === 0 && !this.isStopped) this.#host.idle(this);
+  }
+
+  /** Lets a reader in, which stands still until it is pumped. */
+  attach(receiver: Receiver, cursor: Cursor): Reader {
     this.#readers++;
-    this.pump(reader);
+    return new Reader(this, receiver, cursor);
   }
 
   detach(reader: Reader): void {
@@ -109,7 +132,7 @@ export class Hub {
     this.#waiting.delete(reader);
     reader.state = "done";
     this.#readers--;
-    if (this.#readers === 0) this.#host.idle(this);
+    this.#checkIdle();
   }
 
   /** Moves a reader that is behind as far as its receiver takes it. */
@@ -119,34 +142,36 @@ export class Hub {
       this.#deferred.push(reader);
       return;
     }
-    this.flush();
-    // A receiver may detach the reader while it is given something.
+    // A receiver may detach the reader while it is given something, or cause appends.
     while (stateOf(reader) === "behind") {
       if (reader.receiver.full) {
         reader.receiver.fellBehind(reader);
         return;
       }
-      this.#step(reader);
+      this.#advance();
+      if (stateOf(reader) === "behind") this.#step(reader);
     }
   }
 
   #step(reader: Reader): void {
     const { offset } = reader;
-    const { front } = this.#cohort;
-    const { maxLag } = this.#host.settings;
-    if (reader.epoch !== this.#cohort.epoch) {
+    const { front, epoch } = this.#cohort;
+    const { maxLag, mode } = this.#host.settings;
+    if (reader.epoch !== epoch) {
       void this.#ask(reader);
     } else if (offset === front) {
       this.#cohort.join(reader);
-      if (this.#closed) this.#end(reader);
-    } else if (maxLag > 0 && front - offset > maxLag) {
+      if (this.#follower.isClosed) this.#end(reader);
+    } else if (mode === "every" && maxLag > 0 && front - offset > maxLag) {
       this.#skip(reader, this.front, "slow");
-    } else if (this.#cohort.holds(offset)) {
-      const batch = this.#cohort.cut(offset);
-      reader.moveTo(batch.epoch, batch.to);
-      reader.receiver.deliver(reader, batch);
     } else {
-      void this.#ask(reader);
+      const batch = this.#cohort.after(offset);
+      if (batch === undefined) {
+        void this.#ask(reader);
+      } else {
+        reader.moveTo(batch.epoch, batch.to);
+        reader.receiver.deliver(reader, batch);
+      }
     }
   }
 
@@ -162,30 +187,31 @@ export class Hub {
     reader.receiver.end(reader);
   }
 
-  /** Reads the log for a reader whose cursor the tail does not hold. */
+  /** Reads the log for a reader whose cursor is not in memory. Never rejects. */
   async #ask(reader: Reader): Promise<void> {
     reader.state = "paging";
+    let answer: Answer;
     try {
-      const answer = await this.#reads.after(reader.cursor);
-      if (stateOf(reader) === "paging") this.#answered(reader, answer);
-    } catch {
-      if (stateOf(reader) !== "paging") return;
+      answer = await this.#reads.after(reader.cursor);
+    } catch (error) {
       // The reader stays, and is told nothing false.
-      this.#wait(reader);
-      this.#host.troubled(this);
+      if (stateOf(reader) === "paging") this.#wait(reader);
+      this.#host.troubled(this, error);
+      return;
     }
+    if (stateOf(reader) === "paging") this.#answered(reader, answer);
   }
 
   #answered(reader: Reader, answer: Answer): void {
     reader.state = "behind";
-    const before = reader.offset;
-    if (answer.gap !== undefined && !reader.receiver.full) {
-      this.#skip(reader, { epoch: answer.epoch, offset: answer.from }, answer.gap);
+    const { batches, gap } = answer;
+    this.#cohort.keep(batches);
+    if (gap !== undefined && !reader.receiver.full) {
+      this.#skip(reader, { epoch: answer.epoch, offset: answer.from }, gap);
     }
-    for (const batch of answer.batches) {
-      if (stateOf(reader) !== "behind") return;
+    for (const batch of batches) {
       // What does not fit now is asked for again: it is not kept for the reader.
-      if (reader.receiver.full) break;
+      if (stateOf(reader) !== "behind" || reader.receiver.full) break;
       reader.moveTo(batch.epoch, batch.to);
       reader.receiver.deliver(reader, batch);
     }
@@ -194,12 +220,12 @@ export class Hub {
       reader.receiver.fellBehind(reader);
       return;
     }
-    this.flush();
+    this.#advance();
     if (answer.epoch !== this.#cohort.epoch || answer.to > this.#cohort.front) {
       // The log knows more than this hub has heard.
       this.#wait(reader);
       this.resync();
-    } else if (answer.gap === undefined && reader.offset === before) {
+    } else if (gap === undefined && batches.length === 0 && answer.to < this.#cohort.front) {
       // The log does not show what this hub has seen already: it is asked again when it has settled.
       this.#wait(reader);
       this.#host.troubled(this);
@@ -213,90 +239,63 @@ export class Hub {
     this.#waiting.add(reader);
   }
 
-  appended(batch: LogBatch): void {
-    if (!this.#take(batch)) this.resync();
-  }
-
-  /** Adds what a batch has beyond the head; false when it does not follow it without a hole. */
-  #take(batch: LogBatch): boolean {
-    const { head, epoch } = this.#cohort;
-    if (batch.epoch !== epoch || batch.from > head) return false;
-    if (batch.to <= head) return true;
-    this.#cohort.push(
-      batch.from === head ? batch.events : batch.events.filter((event) => event.offset > head),
-      batch.to,
-    );
-    this.#markDirty();
-    return true;
-  }
-
   #markDirty(): void {
-    if (this.#dirty || this.#stopped) return;
+    if (this.#dirty || this.isStopped) return;
     this.#dirty = true;
     this.#host.dirty(this);
   }
 
-  /** Delivers what came since the last flush to all live readers. */
+  /** Delivers what came since the last flush to all who are here. */
   flush(): void {
-    if (this.#cohort.advancing) return;
     this.#dirty = false;
-    const stranded = this.#cohort.advance();
-    if (this.#closed) for (const reader of this.#cohort.live) this.#end(reader);
+    if (this.#cohort.advancing) {
+      this.#markDirty();
+      return;
+    }
+    this.#advance();
     this.lobby.flush();
+  }
+
+  /** Brings the live readers to the head, and ends them if the channel does. */
+  #advance(): void {
+    const stranded = this.#cohort.advance();
+    if (this.#follower.isClosed && this.#cohort.live.size > 0) {
+      this.#cohort.dismissFull();
+      for (const reader of this.#cohort.live) this.#end(reader);
+    }
     for (const reader of stranded) this.pump(reader);
+    if (this.#deferred.length === 0) return;
     const deferred = this.#deferred;
-    if (deferred.length === 0) return;
     this.#deferred = [];
     for (const reader of deferred) this.pump(reader);
   }
 
-  /** Reads the log until the hub stands where the log does. Rule BEAT-3. */
-  resync(): void {
-    if (this.#stopped) return;
-    if (this.#syncing === undefined) void this.#sync();
-    else this.#syncing.again = true;
+  /** Compares its head with the log's, and gives back what only readers that lagged needed. */
+  async audit(): Promise<void> {
+    this.#cohort.forgetRecent();
+    await this.#follower.audit();
   }
 
-  async #sync(): Promise<void> {
-    const round = { again: false };
-    this.#syncing = round;
-    try {
-      do {
-        round.again = false;
-        await this.#catchUp();
-      } while (round.again && !this.#stopped);
-    } catch {
-      if (!this.#stopped) this.#host.troubled(this);
-      return;
-    } finally {
-      this.#syncing = undefined;
-    }
-    if (this.#stopped) return;
+  /** Reads the log until the hub stands where it does. Rule BEAT-3. */
+  resync(): void {
+    this.#follower.resync();
+  }
+
+  #caughtUp(): void {
     this.flush();
     const waiting = [...this.#waiting];
     this.#waiting.clear();
     for (const reader of waiting) {
+      // One before it may have ended it.
+      if (stateOf(reader) !== "waiting") continue;
       reader.state = "behind";
       this.pump(reader);
     }
   }
 
-  async #catchUp(): Promise<void> {
-    for (;;) {
-      const page = await this.#host.broker.read(this.channel, this.head, this.#host.pageLimits);
-      if (this.#stopped) return;
-      if (!this.#take(page)) this.#restart(page);
-      this.#closed = page.range.closed && page.range.head === this.#cohort.head;
-      if (this.#closed) this.#markDirty();
-      if (page.to >= page.range.head) return;
-    }
-  }
-
-  /** The log is another one, or has lost what lay between: every reader reads on by itself, and is told the gap. */
-  #restart(page: LogPage): void {
-    this.flush();
-    for (const reader of this.#cohort.restart(page.epoch, page.from)) this.#wait(reader);
-    this.#take(page);
+  /** They are told the gap by the log itself: what the tail holds now may be another history. */
+  #restarted(stranded: readonly Reader[]): void {
+    for (const reader of stranded) void this.#ask(reader);
   }
 }
 

@@ -5,15 +5,14 @@ import {
   type Limits,
   type Member,
   namespaceOf,
-  type Position,
   payloadBytes,
   type Start,
 } from "@holdfast/protocol";
-import type { AppendResult, Broker, LogPage, LogRange, LogState, ReadLimits } from "../broker/port.ts";
+import type { AppendResult, Broker, LogRange, LogState, ReadLimits } from "../broker/port.ts";
 import { Hub, type HubHost } from "./hub.ts";
-import type { Lobby } from "./lobby.ts";
-import { type Page, toPage } from "./page.ts";
-import { Reader, type Receiver } from "./reader.ts";
+import { checkData, type Lobby, type Sender } from "./lobby.ts";
+import { type Page, Pages } from "./page.ts";
+import type { Reader, Receiver } from "./reader.ts";
 import type { NamespaceSettings } from "./settings.ts";
 
 export interface Clock {
@@ -28,6 +27,8 @@ export interface HubsOptions {
   settings(namespace: string): NamespaceSettings;
   /** Asks for `flush` at the end of this tick; not asked again before it was called. */
   schedule(): void;
+  /** Hears of faults: whatever was thrown that is no outcome, and which no client is told in its own words. */
+  onError?(fault: unknown): void;
 }
 
 export interface HubsStats {
@@ -37,57 +38,64 @@ export interface HubsStats {
   readonly tailBytes: number;
 }
 
-/** Who signals: the user id, and the instance of its client. */
-export interface Sender {
-  readonly from?: string;
-  readonly instance?: string;
-}
-
 /** How long a hub that nobody reads stays, in case they come back. */
 const lingerMs = 30_000;
+/** Beyond this many, those go first that nobody has read for longest. */
+const idleHubsMax = 1000;
 /** How long after the log could not be read it is tried again. */
 const troubleMs = 1000;
+const never = Number.POSITIVE_INFINITY;
+
+/** A hub that begins to follow its log, and those who wait for it. */
+interface Opening {
+  readonly hub: Promise<Hub>;
+  waiting: number;
+}
 
 /** One node's thinking: the hubs of the channels that are read here, and the way to the logs. */
 export class Hubs {
   readonly #options: HubsOptions;
   readonly #hubs = new Map<string, Hub>();
-  readonly #opening = new Map<string, Promise<Hub>>();
-  readonly #dirty = new Set<Hub>();
+  readonly #openings = new Map<string, Opening>();
+  #dirty = new Set<Hub>();
+  #scheduled = false;
   readonly #troubled = new Set<Hub>();
-  /** Hubs without readers, by when they began to be idle, oldest first. */
+  /** Hubs that nobody uses, by when they began to be idle, oldest first. */
   readonly #idle = new Map<Hub, number>();
-  readonly #pages = new Map<string, Promise<LogPage>>();
-  readonly #readLimits: ReadLimits;
+  readonly #pages: Pages;
+  readonly #pageLimits: ReadLimits;
   /** Lobbies with a member that is leaving. */
   readonly #leaving = new Set<Lobby>();
-  #sweepAt = Number.POSITIVE_INFINITY;
-  #troubleAt = Number.POSITIVE_INFINITY;
+  #sweepAt = never;
+  #troubleAt = never;
   #auditAt: number;
+  #stopped = false;
 
   constructor(options: HubsOptions) {
     this.#options = options;
-    const { limits, clock } = options;
-    this.#readLimits = { eventsMax: limits.pageEventsMax, bytesMax: limits.pageBytesMax };
+    const { limits, clock, broker } = options;
+    this.#pages = new Pages(broker);
+    this.#pageLimits = { eventsMax: limits.pageEventsMax, bytesMax: limits.pageBytesMax };
     this.#auditAt = clock.now() + limits.heartbeatMs;
   }
 
   /** Delivers what was appended since the last flush: one batch for each channel and cohort. */
   flush(): void {
-    for (const hub of this.#dirty) {
-      this.#dirty.delete(hub);
-      hub.flush();
-    }
+    const dirty = this.#dirty;
+    this.#scheduled = false;
+    // What is caused from here on belongs to the next tick.
+    this.#dirty = new Set();
+    for (const hub of dirty) hub.flush();
   }
 
   /** When `tick` must be called next, in ms since 1970. */
   get deadline(): number {
-    return Math.min(this.#auditAt, this.#troubleAt, this.#sweepAt);
+    return this.#stopped ? never : Math.min(this.#auditAt, this.#troubleAt, this.#sweepAt);
   }
 
   tick(now: number): void {
     if (now >= this.#troubleAt) {
-      this.#troubleAt = Number.POSITIVE_INFINITY;
+      this.#troubleAt = never;
       const troubled = [...this.#troubled];
       this.#troubled.clear();
       for (const hub of troubled) hub.resync();
@@ -97,34 +105,24 @@ export class Hubs {
       this.#auditAt = now + this.#options.limits.heartbeatMs;
       this.#dropIdle(now);
       // Idle ones too: polls come and go between two audits, and each would be told that nothing is new.
-      for (const hub of this.#hubs.values()) void this.#audit(hub);
+      for (const hub of this.#hubs.values()) void hub.audit();
     }
   }
 
   #sweep(now: number): void {
-    this.#sweepAt = Number.POSITIVE_INFINITY;
+    this.#sweepAt = never;
     for (const lobby of this.#leaving) {
       const next = lobby.sweep(now);
-      if (next === Number.POSITIVE_INFINITY) this.#leaving.delete(lobby);
+      if (next === never) this.#leaving.delete(lobby);
       else this.#sweepAt = Math.min(this.#sweepAt, next);
-    }
-  }
-
-  /** Compares a hub's head with the log's: a node that has gone deaf notices within a heartbeat. Rule BEAT-3. */
-  async #audit(hub: Hub): Promise<void> {
-    try {
-      const range = await this.#options.broker.range(hub.channel);
-      const { epoch, offset } = hub.head;
-      if (range.epoch !== epoch || range.head !== offset || range.closed !== hub.isClosed) hub.resync();
-    } catch {
-      this.#trouble(hub);
     }
   }
 
   #dropIdle(now: number): void {
     for (const [hub, since] of this.#idle) {
-      if (now - since < lingerMs) return;
-      this.#drop(hub);
+      if (now - since < lingerMs && this.#idle.size <= idleHubsMax) return;
+      // A member in its grace is still here.
+      if (hub.lobby.isEmpty) this.#drop(hub);
     }
   }
 
@@ -137,31 +135,58 @@ export class Hubs {
     hub.stop();
   }
 
-  #trouble(hub: Hub): void {
+  #trouble(hub: Hub, thrown: unknown): void {
+    if (thrown !== undefined) this.report(thrown);
+    if (hub.isStopped) return;
     this.#troubled.add(hub);
-    if (this.#troubleAt === Number.POSITIVE_INFINITY) this.#troubleAt = this.#options.clock.now() + troubleMs;
+    if (this.#troubleAt === never) this.#troubleAt = this.#options.clock.now() + troubleMs;
   }
 
-  /** The hub of a channel, following its log. Rejects as the broker does. */
-  async open(channel: string): Promise<Hub> {
+  /** Passes a fault on to those who run this node; an outcome is none, unless it is `internal`. */
+  report(thrown: unknown): void {
+    if (thrown instanceof HoldfastError && thrown.code !== "internal") return;
+    this.#options.onError?.(thrown);
+  }
+
+  /** The hub of a channel, held until it is released. Rejects as the broker does, or with `draining`. */
+  async #acquire(channel: string): Promise<Hub> {
+    this.#checkRunning();
     const known = this.#hubs.get(channel);
     if (known !== undefined) {
-      if (this.#idle.delete(known)) this.#idle.set(known, this.#options.clock.now());
+      this.#idle.delete(known);
+      known.hold();
       return known;
     }
-    let opening = this.#opening.get(channel);
-    if (opening === undefined) {
-      opening = this.#follow(channel).finally(() => this.#opening.delete(channel));
-      this.#opening.set(channel, opening);
-    }
-    return await opening;
+    const opening = this.#openings.get(channel) ?? this.#open(channel);
+    opening.waiting++;
+    return await opening.hub;
   }
 
-  async #follow(channel: string): Promise<Hub> {
-    const hub = await Hub.open(channel, this.#host(channel));
-    this.#hubs.set(channel, hub);
-    this.#idle.set(hub, this.#options.clock.now());
+  #open(channel: string): Opening {
+    const hub = Hub.open(channel, this.#host(channel)).then(
+      (opened) => this.#opened(opened, opening),
+      (error: unknown) => {
+        this.#openings.delete(channel);
+        throw error;
+      },
+    );
+    const opening: Opening = { hub, waiting: 0 };
+    this.#openings.set(channel, opening);
+    return opening;
+  }
+
+  #opened(hub: Hub, { waiting }: Opening): Hub {
+    this.#openings.delete(hub.channel);
+    if (this.#stopped) hub.stop();
+    this.#checkRunning();
+    this.#hubs.set(hub.channel, hub);
+    // On behalf of those who wait: until each of them goes on, it must not be dropped.
+    hub.hold(waiting);
     return hub;
+  }
+
+  #checkRunning(): void {
+    if (this.#stopped) throw new HoldfastError("draining", "This node is going away.");
   }
 
   #host(channel: string): HubHost {
@@ -170,29 +195,52 @@ export class Hubs {
       broker,
       settings: settings(namespaceOf(channel)),
       limits,
-      pageLimits: this.#readLimits,
+      pageLimits: this.#pageLimits,
       now: () => clock.now(),
       sweepAt: (lobby, at) => {
         this.#leaving.add(lobby);
         this.#sweepAt = Math.min(this.#sweepAt, at);
       },
       dirty: (hub) => {
-        if (this.#dirty.size === 0) this.#options.schedule();
         this.#dirty.add(hub);
+        if (this.#scheduled) return;
+        this.#scheduled = true;
+        this.#options.schedule();
       },
-      troubled: (hub) => this.#trouble(hub),
-      idle: (hub) => this.#idle.set(hub, clock.now()),
+      troubled: (hub, thrown) => this.#trouble(hub, thrown),
+      idle: (hub) => {
+        this.#idle.delete(hub);
+        this.#idle.set(hub, clock.now());
+        if (this.#idle.size > idleHubsMax) this.#dropIdle(clock.now());
+      },
     };
   }
 
-  /** Starts a reader; its receiver may be called before this returns. */
-  attach(reader: Reader): void {
-    this.#idle.delete(reader.hub);
-    reader.hub.attach(reader);
+  /**
+   * Starts a reader where a start stands; `begin` is given it before anything is delivered, and may detach it.
+   *
+   * Rejects as the broker does, or with `draining`.
+   */
+  async attach(
+    channel: string,
+    start: Start,
+    receiver: Receiver,
+    begin: (reader: Reader) => void,
+  ): Promise<void> {
+    const hub = await this.#acquire(channel);
+    try {
+      const cursor = await this.#locate(hub, start);
+      this.#checkRunning();
+      const reader = hub.attach(receiver, cursor);
+      begin(reader);
+      hub.pump(reader);
+    } finally {
+      hub.release();
+    }
   }
 
   /** The cursor that a start stands for right now. Rules CUR-3, READ-2. */
-  async locate(hub: Hub, start: Start): Promise<Cursor> {
+  async #locate(hub: Hub, start: Start): Promise<Cursor> {
     const { broker } = this.#options;
     if ("last" in start) {
       if (start.last === 0) return hub.head;
@@ -205,47 +253,35 @@ export class Hubs {
     return { epoch, offset: floor };
   }
 
-  /** Reads one page; readers that need the same page at the same time share one read. */
-  async page(channel: string, start: Start, limits: ReadLimits): Promise<Page> {
-    let after: Position;
-    if ("last" in start) {
-      const { epoch, at } = await this.#options.broker.before(channel, start.last);
-      after = { epoch, offset: at };
-      const page = toPage(channel, after, await this.#read(channel, after, limits));
-      // The cursor was chosen here, not given: what retention took since is not missed by anybody.
-      return { ...page, gap: null, exact: false };
-    }
-    after = start.after;
-    return toPage(channel, after, await this.#read(channel, after, limits));
-  }
-
-  #read(channel: string, after: Position, limits: ReadLimits): Promise<LogPage> {
-    const at = typeof after === "string" ? after : `${after.epoch}-${after.offset}`;
-    const key = `${channel} ${at} ${limits.eventsMax} ${limits.bytesMax}`;
-    let page = this.#pages.get(key);
-    if (page === undefined) {
-      page = this.#options.broker.read(channel, after, limits);
-      this.#pages.set(key, page);
-      const forget = () => this.#pages.delete(key);
-      page.then(forget, forget);
-    }
-    return page;
+  /** Reads one page; requests for the same page at the same time share one read. Rejects as the broker does. */
+  page(channel: string, start: Start, limits: ReadLimits): Promise<Page> {
+    return this.#pages.read(channel, start, limits);
   }
 
   /** Calls `wake` once when a page after the cursor would not be empty; returns what cancels that. Rule JSON-3. */
   async wait(channel: string, after: Cursor, wake: () => void): Promise<() => void> {
-    const hub = await this.open(channel);
-    const once = (reader: Reader) => {
-      if (woken) return;
-      woken = true;
-      hub.detach(reader);
+    let cancel = () => {};
+    let asleep = true;
+    const rouse = (reader: Reader) => {
+      if (!asleep) return;
+      asleep = false;
+      reader.hub.detach(reader);
       wake();
     };
-    let woken = false;
-    const receiver: Receiver = { full: false, deliver: once, gap: once, end: once, fellBehind: () => {} };
-    const reader = new Reader(hub, receiver, after);
-    this.attach(reader);
-    return () => hub.detach(reader);
+    const receiver: Receiver = {
+      full: false,
+      deliver(reader, batch) {
+        // A batch without events moves the reader, but the page would still be empty.
+        if (batch.events.length > 0) rouse(reader);
+      },
+      gap: (reader) => rouse(reader),
+      end: (reader) => rouse(reader),
+      fellBehind() {},
+    };
+    await this.attach(channel, { after }, receiver, (reader) => {
+      cancel = () => reader.hub.detach(reader);
+    });
+    return cancel;
   }
 
   /**
@@ -288,10 +324,11 @@ export class Hubs {
     return await broker.state(channel);
   }
 
-  /** Passes a signal on to those who listen on this node. Rule SIG-1. */
+  /** Passes a signal on to those who listen on this node; throws `too_large`. Rule SIG-1. */
   async signal(channel: string, key: string, data: unknown, sender: Sender): Promise<void> {
-    const hub = await this.open(channel);
-    hub.lobby.signal(key, data, sender);
+    checkData(data, this.#options.limits);
+    // Where there is no hub nobody reads, and so nobody listens.
+    this.#hubs.get(channel)?.lobby.signal(key, data, sender);
   }
 
   /** Who is here, by this node's knowledge. Rule PRS-1. */
@@ -306,12 +343,13 @@ export class Hubs {
     for (const hub of this.#hubs.values()) {
       readers += hub.readers;
       tailEvents += hub.tailEvents;
-      tailBytes += hub.tailBytes;
+      tailBytes += hub.bytes;
     }
     return { hubs: this.#hubs.size, readers, tailEvents, tailBytes };
   }
 
   stop(): void {
+    this.#stopped = true;
     for (const hub of [...this.#hubs.values()]) this.#drop(hub);
   }
 }

@@ -1,4 +1,3 @@
-import { payloadBytes } from "@holdfast/protocol";
 import type { LogState, ReadLimits } from "../broker/port.ts";
 import { Batch, EncodedEvent } from "./batch.ts";
 
@@ -26,13 +25,12 @@ export function stateBatches(channel: string, state: LogState, from: number, lim
   };
   for (const event of state.events) {
     if (event.offset <= from) continue;
-    const size = payloadBytes(event.payload);
+    const encoded = new EncodedEvent(state.epoch, event);
     const last = events.at(-1);
-    if (last !== undefined && (events.length === limits.eventsMax || bytes + size > limits.bytesMax)) {
-      cut(last.event.offset);
-    }
-    events.push(new EncodedEvent(state.epoch, event));
-    bytes += size;
+    const fits = events.length < limits.eventsMax && bytes + encoded.payloadBytes <= limits.bytesMax;
+    if (last !== undefined && !fits) cut(last.offset);
+    events.push(encoded);
+    bytes += encoded.payloadBytes;
   }
   if (state.to > start) cut(state.to);
   return batches;

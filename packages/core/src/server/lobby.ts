@@ -1,6 +1,7 @@
-import { type ControlMessage, HoldfastError, type Limits, type Member } from "@holdfast/protocol";
+import { HoldfastError, type Limits, type Member, utf8Length } from "@holdfast/protocol";
 import { Notice } from "./batch.ts";
 import { ChangeTable } from "./change-table.ts";
+import { type Listener, News } from "./news.ts";
 
 /** What a lobby needs of the node it is part of. */
 export interface LobbyHost {
@@ -10,26 +11,37 @@ export interface LobbyHost {
   sweepAt(lobby: Lobby, at: number): void;
 }
 
-/** One session's ear in a lobby. */
-export interface Listener {
-  readonly full: boolean;
-  notice(notice: Notice): void;
-  readonly wantsSignals: boolean;
-  readonly wantsPresence: boolean;
-  /** Its place in what there is to hear; a new listener stands at the end of the signals, and before all presence. */
-  signalsHeard: number;
-  presenceHeard: number;
+/** Who signals: the user id, and the instance of its client. */
+export interface Sender {
+  readonly from?: string;
+  readonly instance?: string;
 }
 
 interface Attendance {
-  readonly member: Member;
-  /** Connections through which it is here. */
-  connections: number;
+  member: Member;
+  /** What it is here through; compared by identity. */
+  readonly connections: Set<object>;
   /** When it counts as gone, if no connection comes back. */
   leavesAt: number;
 }
 
-type Signal = Extract<ControlMessage, { type: "signal" }>;
+const never = Number.POSITIVE_INFINITY;
+
+/** Throws `too_large` for data that no signal or member may carry: it is kept for each, and not in the log. */
+export function checkData(data: unknown, { signalBytesMax }: Limits): void {
+  let text: string | undefined;
+  try {
+    text = JSON.stringify(data);
+  } catch (cause) {
+    throw new HoldfastError("too_large", "The data of a signal or member is nested too deeply.", { cause });
+  }
+  const bytes = utf8Length(text ?? "");
+  if (bytes <= signalBytesMax) return;
+  throw new HoldfastError(
+    "too_large",
+    `The data of a signal or member takes at most ${signalBytesMax} bytes; this has ${bytes}. Publish an event instead.`,
+  );
+}
 
 /** What is in a channel but not in its log: who is here now, and what they signal to each other. */
 export class Lobby {
@@ -39,7 +51,9 @@ export class Lobby {
   readonly #listeners = new Set<Listener>();
   readonly #attendances = new Map<string, Attendance>();
   readonly #presence: ChangeTable<Member>;
-  readonly #signals: ChangeTable<Signal>;
+  readonly #signals: ChangeTable<Notice>;
+  /** Something was said since the last flush. */
+  #stale = false;
 
   constructor(channel: string, host: LobbyHost, dirty: () => void) {
     this.#channel = channel;
@@ -49,52 +63,77 @@ export class Lobby {
     this.#signals = new ChangeTable(host.limits.signalKeysMax);
   }
 
-  /** Passes a signal on; a later one of the same sender and key replaces it for listeners that lag. Rules SIG-1, SIG-2. */
-  signal(key: string, data: unknown, sender: { from?: string; instance?: string }): void {
-    if (this.#listeners.size === 0) return;
-    const who = sender.instance ?? sender.from ?? "";
-    this.#signals.set(`${who} ${key}`, { type: "signal", channel: this.#channel, key, data, ...sender });
-    this.#dirty();
-  }
-
   get members(): readonly Member[] {
-    return [...this.#attendances.values()].map(({ member }) => member);
+    return Array.from(this.#attendances.values(), ({ member }) => member);
   }
 
-  /** Comes in through one more connection; throws `overloaded` when the lobby is full. Rule PRS-1. */
-  enter(instance: string, data: unknown, user?: string): void {
+  get isEmpty(): boolean {
+    return this.#attendances.size === 0 && this.#listeners.size === 0;
+  }
+
+  /** Changes kept for listeners that lag. */
+  get changes(): number {
+    return this.#presence.size + this.#signals.size;
+  }
+
+  /** Passes a signal on; a later one of the same sender and key replaces it for listeners that lag. Rules SIG-1, SIG-2. */
+  signal(key: string, data: unknown, sender: Sender): void {
+    if (this.#listeners.size === 0) return;
+    const { from, instance } = sender;
+    const notice = new Notice({ type: "signal", channel: this.#channel, key, data, ...sender });
+    this.#signals.set(JSON.stringify([from, instance, key]), notice);
+    this.#changed();
+  }
+
+  /**
+   * Comes in through a connection, or tells new data of a member that is in through it already. Rule PRS-1.
+   *
+   * Throws `overloaded` when the lobby is full, `forbidden` for an instance that is another user's, `too_large`.
+   */
+  enter(connection: object, instance: string, data: unknown, user?: string): void {
+    checkData(data, this.#host.limits);
     const known = this.#attendances.get(instance);
     const { presenceMembersMax } = this.#host.limits;
     if (known === undefined && this.#attendances.size >= presenceMembersMax) {
       throw new HoldfastError("overloaded", `${this.#channel} holds at most ${presenceMembersMax} members.`);
     }
+    if (known !== undefined && known.member.user !== user && isHereOtherwise(known, connection)) {
+      throw new HoldfastError("forbidden", "This instance is another user's; draw one of your own.");
+    }
     const since = known?.member.since ?? this.#host.now();
     const member: Member = { instance, data, since, ...(user === undefined ? {} : { user }) };
-    const connections = (known?.connections ?? 0) + 1;
-    this.#attendances.set(instance, { member, connections, leavesAt: Number.POSITIVE_INFINITY });
-    if (known === undefined || JSON.stringify(known.member) !== JSON.stringify(member)) {
-      this.#tell(instance, member);
-    }
+    const isNews = known === undefined || JSON.stringify(known.member) !== JSON.stringify(member);
+    const attendance = known ?? { member, connections: new Set(), leavesAt: never };
+    attendance.member = member;
+    attendance.connections.add(connection);
+    attendance.leavesAt = never;
+    this.#attendances.set(instance, attendance);
+    if (isNews) this.#tell(instance, member);
   }
 
-  /** One connection is gone; the member stays for the grace period, in case it comes back on another. */
-  disconnect(instance: string): void {
+  /** A connection is gone; the member stays for the grace period, in case it comes back on another. */
+  disconnect(connection: object, instance: string): void {
     const known = this.#attendances.get(instance);
-    if (known === undefined || --known.connections > 0) return;
+    if (known === undefined || !known.connections.delete(connection) || known.connections.size > 0) return;
     known.leavesAt = this.#host.now() + this.#host.limits.presenceGraceMs;
     this.#host.sweepAt(this, known.leavesAt);
   }
 
-  /** The member says that it leaves. */
-  leave(instance: string): void {
-    if (this.#attendances.delete(instance)) this.#tell(instance, undefined);
+  /** The member says through a connection of its own that it leaves. */
+  leave(connection: object, instance: string): void {
+    if (this.#attendances.get(instance)?.connections.has(connection)) this.#remove(instance);
+  }
+
+  #remove(instance: string): void {
+    this.#attendances.delete(instance);
+    this.#tell(instance, undefined);
   }
 
   /** Lets those go whose grace is over; returns when the next one's will be. */
   sweep(now: number): number {
-    let next = Number.POSITIVE_INFINITY;
+    let next = never;
     for (const [instance, { leavesAt }] of this.#attendances) {
-      if (now >= leavesAt) this.leave(instance);
+      if (now >= leavesAt) this.#remove(instance);
       else next = Math.min(next, leavesAt);
     }
     return next;
@@ -102,6 +141,11 @@ export class Lobby {
 
   #tell(instance: string, member: Member | undefined): void {
     this.#presence.set(instance, member);
+    this.#changed();
+  }
+
+  #changed(): void {
+    this.#stale = true;
     this.#dirty();
   }
 
@@ -119,62 +163,27 @@ export class Lobby {
 
   /** Tells all listeners what is new; those that stand at the same place share the bytes. */
   flush(): void {
-    const notices = new Map<string, readonly Notice[]>();
-    for (const listener of this.#listeners) {
-      if (this.#isBehind(listener)) this.#tellListener(listener, notices);
-    }
+    if (!this.#stale) return;
+    this.#stale = false;
+    const news = this.#news();
+    let isHeard = true;
+    for (const listener of this.#listeners) isHeard = news.tell(listener) && isHeard;
+    // A listener may have caused more while it was told something.
+    if (!isHeard || this.#stale) return;
+    this.#presence.forget();
+    this.#signals.forget();
   }
 
   /** Tells one listener what is new, now that it has room. */
   catchUp(listener: Listener): void {
-    if (this.#isBehind(listener)) this.#tellListener(listener, new Map());
+    this.#news().tell(listener);
   }
 
-  #isBehind(listener: Listener): boolean {
-    return (
-      (listener.wantsSignals && listener.signalsHeard < this.#signals.version) ||
-      (listener.wantsPresence && listener.presenceHeard < this.#presence.version)
-    );
+  #news(): News {
+    return new News(this.#channel, this.#presence, this.#signals, () => this.members);
   }
+}
 
-  #tellListener(listener: Listener, shared: Map<string, readonly Notice[]>): void {
-    const { signalsHeard, presenceHeard, wantsSignals, wantsPresence } = listener;
-    if (listener.full) return;
-    if (wantsPresence) {
-      const key = `presence ${presenceHeard}`;
-      const notices = shared.get(key) ?? this.#presenceAfter(presenceHeard);
-      shared.set(key, notices);
-      listener.presenceHeard = this.#presence.version;
-      for (const notice of notices) listener.notice(notice);
-    }
-    if (wantsSignals) {
-      const key = `signals ${signalsHeard}`;
-      const notices = shared.get(key) ?? this.#signalsAfter(signalsHeard);
-      shared.set(key, notices);
-      listener.signalsHeard = this.#signals.version;
-      for (const notice of notices) listener.notice(notice);
-    }
-  }
-
-  #presenceAfter(version: number): readonly Notice[] {
-    const full = version < 0 || !this.#presence.covers(version);
-    const members: Member[] = full ? [...this.members] : [];
-    const left: string[] = [];
-    if (!full) {
-      for (const [instance, member] of this.#presence.after(version)) {
-        if (member === undefined) left.push(instance);
-        else members.push(member);
-      }
-      if (members.length === 0 && left.length === 0) return [];
-    }
-    return [new Notice({ type: "presence", channel: this.#channel, full, members, left })];
-  }
-
-  #signalsAfter(version: number): readonly Notice[] {
-    const notices: Notice[] = [];
-    for (const [, signal] of this.#signals.after(version)) {
-      if (signal !== undefined) notices.push(new Notice(signal));
-    }
-    return notices;
-  }
+function isHereOtherwise({ connections }: Attendance, connection: object): boolean {
+  return connections.size > (connections.has(connection) ? 1 : 0);
 }

@@ -1,5 +1,12 @@
-import { type Cursor, type GapReason, type Position, sameCursor } from "@holdfast/protocol";
-import type { LogPage } from "../broker/port.ts";
+import {
+  type Cursor,
+  formatPosition,
+  type GapReason,
+  type Position,
+  type Start,
+  sameCursor,
+} from "@holdfast/protocol";
+import type { Broker, LogPage, ReadLimits } from "../broker/port.ts";
 import { EncodedEvent } from "./batch.ts";
 
 export interface Gap {
@@ -43,4 +50,37 @@ export function toPage(channel: string, asked: Position, log: LogPage): Page {
     gap: typeof asked === "string" || reason === undefined ? null : { from: asked, to: from, reason },
     exact: typeof asked !== "string" && sameCursor(asked, from),
   };
+}
+
+/** Reads of pages, in which requests for the same page at the same time share one. */
+export class Pages {
+  readonly #broker: Broker;
+  /** Reads under way, by what they ask for. */
+  readonly #reads = new Map<string, Promise<LogPage>>();
+
+  constructor(broker: Broker) {
+    this.#broker = broker;
+  }
+
+  /** Reads one page; rejects as the broker does. */
+  async read(channel: string, start: Start, limits: ReadLimits): Promise<Page> {
+    if ("after" in start) return toPage(channel, start.after, await this.#read(channel, start.after, limits));
+    const { epoch, at } = await this.#broker.before(channel, start.last);
+    const after = { epoch, offset: at };
+    const page = toPage(channel, after, await this.#read(channel, after, limits));
+    // The cursor was chosen here, not given: what retention took since is not missed by anybody.
+    return { ...page, gap: null, exact: false };
+  }
+
+  #read(channel: string, after: Position, limits: ReadLimits): Promise<LogPage> {
+    const key = `${channel} ${formatPosition(after)} ${limits.eventsMax} ${limits.bytesMax}`;
+    let page = this.#reads.get(key);
+    if (page === undefined) {
+      page = this.#broker.read(channel, after, limits);
+      this.#reads.set(key, page);
+      const forget = () => this.#reads.delete(key);
+      page.then(forget, forget);
+    }
+    return page;
+  }
 }

@@ -2,7 +2,7 @@ import type { Cursor, GapReason } from "@holdfast/protocol";
 import type { Batch } from "./batch.ts";
 import type { Hub } from "./hub.ts";
 
-/** Whom a reader reads for. */
+/** Whom a reader reads for. What it throws would reach other readers: it does not throw. */
 export interface Receiver {
   /** Nothing is delivered while this is true; the receiver calls `Hub.pump` for its readers that fell behind when it ends. */
   readonly full: boolean;

@@ -1,26 +1,24 @@
 import {
-  type Bytes,
   type ControlMessage,
   type Cursor,
   type Draft,
   errorMessage,
-  formatCursor,
-  type GapReason,
   HoldfastError,
   type Limits,
+  type PublishResult,
   type ReconnectReason,
   type Subscription,
   toHoldfastError,
 } from "@holdfast/protocol";
-import type { Batch, Framing, Notice } from "./batch.ts";
+import { type Batch, type Framing, Notice } from "./batch.ts";
 import { Company, type CompanyHost } from "./company.ts";
 import type { Hub } from "./hub.ts";
 import type { Clock, Hubs } from "./hubs.ts";
 import type { Action, Gate, Principal } from "./principal.ts";
-import { publishAs } from "./publishing.ts";
-import { Reader, type Receiver } from "./reader.ts";
+import { Publisher, type PublisherHost } from "./publishing.ts";
 import type { Farewell, Sink } from "./sink.ts";
-import { Vitals } from "./vitals.ts";
+import { Subscriptions, type SubscriptionsHost } from "./subscriptions.ts";
+import { type Due, Vitals } from "./vitals.ts";
 
 export interface SessionOptions {
   readonly id: string;
@@ -37,31 +35,28 @@ export interface SessionOptions {
   readonly onClose?: () => void;
 }
 
-/** A subscription that still looks for its start. */
-interface Opening {
-  readonly state: "opening";
-}
+/** What a held JSON answer is sent for. Rule SES-6. */
+const tellTypes: ReadonlySet<ControlMessage["type"]> = new Set(["gap", "end", "unsubscribed", "error"]);
 
-/** One connected client: a principal, its readers, its sink. */
-export class Session implements Receiver, CompanyHost {
+/** One connected client: a principal, its subscriptions, its sink. */
+export class Session implements CompanyHost, PublisherHost, SubscriptionsHost {
   readonly id: string;
   readonly #options: SessionOptions;
-  readonly #readings = new Map<string, Opening | Reader>();
-  /** Readers that wait for the sink to drain, in the order in which they fell behind. */
-  #behind = new Set<Reader>();
+  readonly #subscriptions: Subscriptions;
+  readonly #vitals: Vitals;
   #principal: Principal;
+  #instance: string;
   #full = false;
   #closed = false;
   #told = false;
   /** Something was written. What nobody asked for does not come before it. Rules SES-2, WSP-1. */
   #hasSpoken = false;
-  #publishing = 0;
-  /** Appends follow each other, so that the log has them in the order of the connection. Rule ACK-4. */
-  #lastPublish: Promise<void> = Promise.resolve();
+  /** Requests that have not been answered. */
+  #unanswered = 0;
+  #inputHeld = false;
   #inputPaused = false;
-  readonly #vitals: Vitals;
-  #instance: string;
-  /** Made when first needed: most sessions listen to nobody. */
+  /** These two are made when first needed: most sessions only read. */
+  #publisher: Publisher | undefined;
   #company: Company | undefined;
 
   constructor(options: SessionOptions) {
@@ -69,12 +64,17 @@ export class Session implements Receiver, CompanyHost {
     this.id = options.id;
     this.#instance = options.id;
     this.#principal = options.principal;
+    this.#subscriptions = new Subscriptions(this);
     this.#vitals = new Vitals(options.limits, options.hears, options.clock.now());
     this.#vitals.expire(options.principal.expiresAt);
   }
 
   get hubs(): Hubs {
     return this.#options.hubs;
+  }
+
+  get limits(): Limits {
+    return this.#options.limits;
   }
 
   /** Names the client as a member, over all its connections. */
@@ -95,7 +95,7 @@ export class Session implements Receiver, CompanyHost {
   }
 
   get subscriptions(): number {
-    return this.#readings.size;
+    return this.#subscriptions.size;
   }
 
   /** Something was said for which a held JSON answer is sent at once. Rule SES-6. */
@@ -105,53 +105,97 @@ export class Session implements Receiver, CompanyHost {
 
   /** Every subscription has been read up to the head. */
   get caughtUp(): boolean {
-    for (const reading of this.#readings.values()) if (reading.state !== "live") return false;
-    return true;
+    return this.#subscriptions.caughtUp;
   }
 
   say(message: ControlMessage): void {
-    if (this.#closed) return;
-    const bytes = this.#options.framing.control(message);
-    if (bytes !== undefined) this.#write(bytes);
+    if (tellTypes.has(message.type)) this.#told = true;
+    this.#write(new Notice(message));
   }
 
-  /** Says what a held JSON answer is sent for. */
-  #tell(message: ControlMessage): void {
-    this.#told = true;
-    this.say(message);
-  }
-
-  /** Tells a refusal in band: about one request or channel when named. Rules SES-7, PUB-3. */
+  /**
+   * Tells a refusal in band: about one request or channel when named. Rules SES-7, PUB-3.
+   *
+   * Of what is no outcome the client learns nothing but that; it is reported as a fault.
+   */
   refuse(thrown: unknown, about: { ref?: number; channel?: string } = {}): void {
-    this.#tell(errorMessage(toHoldfastError(thrown), about));
+    this.hubs.report(thrown);
+    this.say(errorMessage(toHoldfastError(thrown), about));
   }
 
-  #write(bytes: Bytes): void {
-    this.#hasSpoken = true;
-    if (this.#options.sink.write(bytes) || this.#full) return;
+  deliver(batch: Batch): void {
+    this.#told = true;
+    this.#write(batch);
+  }
+
+  notice(notice: Notice): void {
+    this.#write(notice);
+  }
+
+  #write(said: Batch | Notice): void {
+    if (this.#closed) return;
+    const { sink, framing, clock } = this.#options;
+    try {
+      const bytes = said.bytes(framing);
+      // To a stream that frames by length, nothing would be its end.
+      if (bytes === undefined || bytes.length === 0) return;
+      this.#hasSpoken = true;
+      if (sink.write(bytes) || this.#full || this.#closed) return;
+    } catch (error) {
+      this.#break(error);
+      return;
+    }
     this.#full = true;
-    this.#vitals.filled(this.#options.clock.now());
+    this.#vitals.filled(clock.now());
     this.#steerInput();
   }
 
-  /** A client that takes no answers is asked for no more requests. */
+  /** What was written is in doubt, so nothing may follow it. Other connections must not suffer for it. */
+  #break(error: unknown): void {
+    this.hubs.report(error);
+    try {
+      this.close({ kind: "refused", error: new HoldfastError("internal") });
+    } catch (another) {
+      this.hubs.report(another);
+    }
+  }
+
+  /** A client that takes no answers, or waits for many, is asked for no more requests. */
   #steerInput(): void {
-    const paused = this.#full || this.#publishing >= this.#options.limits.publishesInFlightMax;
+    const isBusy = this.#unanswered >= this.#options.limits.publishesInFlightMax;
+    const paused = this.#full || this.#inputHeld || isBusy;
     if (paused === this.#inputPaused || this.#closed) return;
     this.#inputPaused = paused;
+    this.#vitals.deafen(paused, this.#options.clock.now());
     this.#options.sink.pauseInput(paused);
+  }
+
+  /** Stops reading from the client, or goes on. */
+  holdInput(held: boolean): void {
+    this.#inputHeld = held;
+    this.#steerInput();
+  }
+
+  /** Counts a request as unanswered until the answer has been given; never rejects. */
+  async during(answer: Promise<void>): Promise<void> {
+    this.#unanswered++;
+    this.#steerInput();
+    try {
+      await answer;
+    } catch (error) {
+      this.refuse(error);
+    }
+    this.#unanswered--;
+    this.#steerInput();
   }
 
   /** The sink has room again: readers go on from their cursors. Rule BND-1. */
   drained(): void {
     if (this.#closed || !this.#full) return;
     this.#full = false;
-    this.#vitals.drained(this.#options.clock.now());
+    this.#vitals.drained();
     this.#steerInput();
-    const behind = this.#behind;
-    this.#behind = new Set();
-    // Those that still find no room come after those that have not had a turn.
-    for (const reader of behind) reader.hub.pump(reader);
+    this.#subscriptions.drained();
     this.#company?.drained();
   }
 
@@ -161,103 +205,36 @@ export class Session implements Receiver, CompanyHost {
    * Resolves when the reader has started, or was refused.
    */
   async subscribe(subscription: Subscription): Promise<void> {
-    const { channel, start } = subscription;
-    const mine: Opening = { state: "opening" };
-    try {
-      this.#admit(channel);
-    } catch (error) {
-      return this.refuse(error, { channel });
-    }
-    this.#readings.set(channel, mine);
-    try {
-      await this.demand("read", channel);
-      const { hubs } = this.#options;
-      const hub = await hubs.open(channel);
-      const cursor = await hubs.locate(hub, start);
-      if (this.#closed || this.#readings.get(channel) !== mine) return;
-      const reader = new Reader(hub, this, cursor);
-      this.#readings.set(channel, reader);
-      this.say({ type: "subscribed", channel, cursor: formatCursor(cursor), head: formatCursor(hub.head) });
-      hubs.attach(reader);
-      const { signals, presence, join } = subscription;
-      if (signals || presence) this.company.attend(hub, { signals, presence });
-      if (join !== undefined) await this.company.presence(channel, join);
-    } catch (error) {
-      if (this.#readings.get(channel) !== mine) return;
-      this.#readings.delete(channel);
-      this.refuse(error, { channel });
-    }
-  }
-
-  #admit(channel: string): void {
-    if (this.#readings.has(channel)) {
-      throw new HoldfastError("already_subscribed", `${channel} is subscribed on this session already.`);
-    }
-    const { subscriptionsMax } = this.#options.limits;
-    if (this.#readings.size >= subscriptionsMax) {
-      throw new HoldfastError(
-        "too_many_subscriptions",
-        `A session holds at most ${subscriptionsMax} channels. Unsubscribe from some, or open another session.`,
-      );
-    }
+    if (!this.#closed) await this.during(this.#subscriptions.subscribe(subscription));
   }
 
   /** Ends a subscription, telling why when the client did not ask for it. Rule SUB-5. */
   unsubscribe(channel: string, because?: HoldfastError): void {
-    const reading = this.#readings.get(channel);
-    if (reading === undefined) {
-      this.refuse(new HoldfastError("not_subscribed", `${channel} is not subscribed here.`), {
-        channel,
-      });
-      return;
-    }
-    this.#release(channel, reading);
-    const why = because === undefined ? {} : { code: because.code, reason: because.message };
-    this.#tell({ type: "unsubscribed", channel, ...why });
+    this.#subscriptions.unsubscribe(channel, because);
   }
 
-  #release(channel: string, reading: Opening | Reader): void {
-    this.#readings.delete(channel);
+  async began(hub: Hub, { channel, signals, presence, join }: Subscription): Promise<void> {
+    if (signals || presence) this.company.attend(hub, { signals, presence });
+    if (join !== undefined) await this.company.presence(channel, join);
+  }
+
+  over(channel: string): void {
     this.#company?.depart(channel);
-    if (reading.state === "opening") return;
-    this.#behind.delete(reading);
-    reading.hub.detach(reading);
   }
 
-  deliver(_reader: Reader, batch: Batch): void {
-    this.#told = true;
-    this.#write(batch.bytes(this.#options.framing));
-  }
-
-  gap({ hub }: Reader, from: Cursor, to: Cursor, reason: GapReason): void {
-    this.#tell({ type: "gap", channel: hub.channel, from: formatCursor(from), to: formatCursor(to), reason });
-  }
-
-  end(reader: Reader): void {
-    const { hub, cursor } = reader;
-    this.#release(hub.channel, reader);
-    this.#tell({ type: "end", channel: hub.channel, cursor: formatCursor(cursor) });
-  }
-
-  fellBehind(reader: Reader): void {
-    this.#behind.add(reader);
+  reads(channel: string): Hub | undefined {
+    return this.#subscriptions.hubOf(channel);
   }
 
   /** Publishes after what was published before; answered in band by `published` or `error`. Rules ACK-1, ACK-4, PUB-3. */
   publish(ref: number, channel: string, drafts: readonly Draft[], ifMatch?: Cursor): void {
-    this.#publishing++;
-    this.#steerInput();
-    this.#lastPublish = this.#lastPublish.then(async () => {
-      try {
-        await this.demand("publish", channel);
-        const results = await publishAs(this.#principal, this.#options.hubs, channel, drafts, ifMatch);
-        this.say({ type: "published", ref, results });
-      } catch (error) {
-        this.refuse(error, { ref });
-      }
-      this.#publishing--;
-      this.#steerInput();
-    });
+    if (this.#closed) return;
+    this.#publisher ??= new Publisher(this);
+    void this.during(this.#publisher.publish(ref, channel, drafts, ifMatch));
+  }
+
+  published(ref: number, results: readonly PublishResult[]): void {
+    this.say({ type: "published", ref, results });
   }
 
   /** This session's part in the lobbies of its channels. */
@@ -266,20 +243,13 @@ export class Session implements Receiver, CompanyHost {
     return this.#company;
   }
 
-  notice(notice: Notice): void {
-    this.#told = true;
-    const bytes = notice.bytes(this.#options.framing);
-    if (bytes !== undefined && !this.#closed) this.#write(bytes);
-  }
-
-  reads(channel: string): Hub | undefined {
-    const reading = this.#readings.get(channel);
-    return reading === undefined || reading.state === "opening" ? undefined : reading.hub;
-  }
-
-  /** Throws `forbidden` when the principal may not do this. Rule AUTH-1. */
+  /** Rejects with `forbidden` or `unauthenticated` when the principal may not do this, or not any more. Rule AUTH-1. */
   async demand(action: Action, channel: string): Promise<void> {
-    if (await this.#options.gate.authorize(this.#principal, action, channel)) return;
+    const { gate, clock } = this.#options;
+    if (clock.now() >= this.#vitals.expiresAt) {
+      throw new HoldfastError("unauthenticated", "The token has expired.");
+    }
+    if (await gate.authorize(this.#principal, action, channel)) return;
     throw new HoldfastError("forbidden", `You may not ${action} ${channel}.`);
   }
 
@@ -290,15 +260,10 @@ export class Session implements Receiver, CompanyHost {
     this.#vitals.expire(principal.expiresAt);
   }
 
-  /** Ends the readers that the principal may not have, or not any more. */
+  /** Ends the subscriptions and memberships that the principal may not have, or not any more. Rule AUTH-1. */
   async review(): Promise<void> {
-    for (const channel of [...this.#readings.keys()]) {
-      try {
-        await this.demand("read", channel);
-      } catch (error) {
-        if (this.#readings.has(channel)) this.unsubscribe(channel, toHoldfastError(error));
-      }
-    }
+    await this.#subscriptions.review();
+    await this.#company?.review();
   }
 
   /** Something came from the client. */
@@ -316,18 +281,13 @@ export class Session implements Receiver, CompanyHost {
       const due = this.#vitals.due(now);
       if (due.is === "nothing") return;
       if (due.is === "over") this.close({ kind: "refused", error: due.error });
-      else if (due.is === "expiring") this.say({ type: "expiring", inMs: due.inMs });
-      else if (!this.#full && this.#hasSpoken) this.say({ type: "heartbeat", heads: this.#heads() });
+      else if (this.#hasSpoken) this.#remind(due);
     }
   }
 
-  /** The channels of which everything up to the head has been written here. Rule BEAT-2. */
-  #heads(): Record<string, string> {
-    const heads: Record<string, string> = {};
-    for (const [channel, reading] of this.#readings) {
-      if (reading.state === "live") heads[channel] = formatCursor(reading.cursor);
-    }
-    return heads;
+  #remind(due: Due): void {
+    if (due.is === "expiring") this.say({ type: "expiring", inMs: due.inMs });
+    else if (!this.#full) this.say({ type: "heartbeat", heads: this.#subscriptions.heads });
   }
 
   reconnect(delayMs: number, reason: ReconnectReason): void {
@@ -345,8 +305,7 @@ export class Session implements Receiver, CompanyHost {
   gone(): void {
     if (this.#closed) return;
     this.#closed = true;
-    for (const [channel, reading] of this.#readings) this.#release(channel, reading);
-    this.#behind.clear();
+    this.#subscriptions.releaseAll();
     this.#options.onClose?.();
   }
 }

@@ -6,7 +6,10 @@ export type Mode = "every" | "latest";
 /** What a namespace decides for its channels. */
 export interface NamespaceSettings {
   readonly mode: Mode;
-  /** Events a reader may lag before it is sent to the head with a gap `slow`; 0 has no such bound. */
+  /**
+   * How far a reader may lag before it is sent to the head with a gap `slow`, in offsets; 0 has no such bound. In mode
+   * `latest` nobody lags that far: a reader skips to the newest event of each key.
+   */
   readonly maxLag: number;
   readonly retention: Retention;
   /** Recent events that each node keeps encoded. */

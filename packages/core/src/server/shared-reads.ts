@@ -1,7 +1,7 @@
 import type { Cursor, GapReason } from "@holdfast/protocol";
-import type { Broker, ReadLimits } from "../broker/port.ts";
+import type { Broker, LogState, ReadLimits } from "../broker/port.ts";
 import { Batch, EncodedEvent } from "./batch.ts";
-import { stateBatches } from "./latest.ts";
+import { conflate, stateBatches } from "./latest.ts";
 import { gapBefore } from "./page.ts";
 import type { Mode } from "./settings.ts";
 
@@ -36,7 +36,8 @@ export class SharedReads {
     const key = `${cursor.epoch}-${cursor.offset}`;
     let answer = this.#answers.get(key);
     if (answer === undefined) {
-      answer = this.#mode === "latest" ? this.#state(cursor) : this.#page(cursor);
+      const skips = this.#mode === "latest" && this.#broker.capabilities.state;
+      answer = skips ? this.#newest(cursor) : this.#page(cursor);
       this.#answers.set(key, answer);
       const forget = () => this.#answers.delete(key);
       answer.then(forget, forget);
@@ -48,17 +49,24 @@ export class SharedReads {
     const page = await this.#broker.read(this.#channel, after, this.#limits);
     const { epoch, from, to } = page;
     const events = page.events.map((event) => new EncodedEvent(epoch, event));
-    const batches = to > from ? [new Batch(this.#channel, epoch, from, to, events)] : [];
+    const kept = this.#mode === "latest" ? conflate(events) : events;
+    const batches = to > from ? [new Batch(this.#channel, epoch, from, to, kept)] : [];
     return { epoch, from, to, batches, gap: gapBefore(after, page) };
   }
 
-  /** In mode `latest` the state stands for everything before it, and outlives retention. Rule MODE-2. */
-  async #state(after: Cursor): Promise<Answer> {
+  /** The state stands for everything before it, and outlives retention. Rule MODE-2. */
+  async #newest(after: Cursor): Promise<Answer> {
     const state = await this.#broker.state(this.#channel);
     const known = state.epoch === after.epoch && after.offset <= state.to;
-    const from = Math.max(known ? after.offset : 0, state.truncatedAt);
-    const batches = stateBatches(this.#channel, state, from, this.#limits);
-    const moved = from === after.offset ? undefined : "limit";
-    return { epoch: state.epoch, from, to: state.to, batches, gap: known ? moved : "epoch" };
+    if (known && after.offset >= state.truncatedAt) return this.#answer(state, after.offset, undefined);
+    // A limit took keys of which the log may still have the newest event.
+    const page = state.truncatedAt === 0 ? undefined : await this.#page(after);
+    if (page?.epoch === state.epoch && page.from < state.truncatedAt) return page;
+    return this.#answer(state, state.truncatedAt, known ? "limit" : "epoch");
+  }
+
+  #answer(state: LogState, from: number, gap: GapReason | undefined): Answer {
+    const { epoch, to } = state;
+    return { epoch, from, to, batches: stateBatches(this.#channel, state, from, this.#limits), gap };
   }
 }

@@ -8,7 +8,10 @@ export type Farewell =
 
 /** What a transport offers a session. */
 export interface Sink {
-  /** Takes the bytes whole. False means full: nothing more will be written until `Session.drained()` is called. */
+  /**
+   * Takes the bytes whole. False means full: until `Session.drained()` is called nothing more will be written but
+   * answers to what the client has asked already.
+   */
   write(bytes: Uint8Array): boolean;
   /** What was written still goes out; then the connection ends, saying why in the transport's own way. */
   close(farewell: Farewell): void;

@@ -22,6 +22,8 @@ export class Vitals {
   readonly #hears: boolean;
   #heardAt: number;
   #beatAt: number;
+  /** Nothing is read from the client, which so cannot be heard. */
+  #deaf = false;
   #fullSince = never;
   #expiresAt = never;
   #noticed = false;
@@ -38,20 +40,28 @@ export class Vitals {
     this.#heardAt = now;
   }
 
+  /** Reading from the client was stopped, or goes on. */
+  deafen(deaf: boolean, now: number): void {
+    this.#deaf = deaf;
+    this.#heardAt = now;
+  }
+
   /** The sink is full from now on. */
   filled(now: number): void {
     this.#fullSince = now;
   }
 
-  drained(now: number): void {
+  drained(): void {
     this.#fullSince = never;
-    // While it was full nothing was read from the client either.
-    this.#heardAt = now;
   }
 
   expire(at: number | undefined): void {
     this.#expiresAt = at ?? never;
     this.#noticed = false;
+  }
+
+  get expiresAt(): number {
+    return this.#expiresAt;
   }
 
   get deadline(): number {
@@ -60,7 +70,7 @@ export class Vitals {
   }
 
   get #silentAt(): number {
-    if (!this.#hears || this.#fullSince !== never) return never;
+    if (!this.#hears || this.#deaf) return never;
     return this.#heardAt + silentBeatsMax * this.#limits.heartbeatMs;
   }
 

@@ -1,0 +1,652 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { HoldfastError } from "@holdfast/protocol";
+import type { Client } from "./world.test-support.ts";
+import { CountingFraming, numbered, numbers, World } from "./world.test-support.ts";
+
+const k = (offset: number) => ({ after: { epoch: "k", offset } });
+
+describe("a reader", () => {
+  test("[READ-1] [SUB-1] is told its position first, also where nothing was ever published", async () => {
+    const world = new World();
+    const client = await world.reader();
+    assert.deepEqual(client.messages, [{ type: "subscribed", channel: "a", cursor: "k-0", head: "k-0" }]);
+  });
+
+  test("[SUB-1] starts at the cursor it asked for, and is told the head beside it", async () => {
+    const world = new World();
+    world.log().append(...numbers(5));
+    const client = await world.reader(k(3));
+    assert.deepEqual(client.messages[0], { type: "subscribed", channel: "a", cursor: "k-3", head: "k-5" });
+    assert.deepEqual(client.told, ["subscribed k-3", "events k-3 k-5"]);
+  });
+
+  test("[CUR-3] starts at the head, the floor, or some events before the head, as they are then", async () => {
+    const world = new World();
+    world.log().append(...numbers(10));
+    world.log().trim(4);
+    const starts = [
+      { after: "latest" },
+      { after: "oldest" },
+      { last: 0 },
+      { last: 2 },
+      { last: 100 },
+    ] as const;
+    const readers = await Promise.all(starts.map((start) => world.reader(start)));
+    assert.deepEqual(
+      readers.map((client) => client.told.join(", ")),
+      [
+        "subscribed k-10",
+        "subscribed k-4, events k-4 k-10",
+        "subscribed k-10",
+        "subscribed k-8, events k-8 k-10",
+        "subscribed k-4, events k-4 k-10",
+      ],
+    );
+  });
+
+  test("[ORD-1] [DUP-1] [MODE-1] gets all events in one order, in batches that follow each other", async () => {
+    const world = new World({ limits: { pageEventsMax: 3 } });
+    world.log().append(...numbers(8));
+    const early = await world.reader(k(0));
+    const late = await world.reader(k(7));
+    for (let value = 9; value < 20; value++) {
+      world.log().append(numbered(value));
+      if (value % 3 === 0) await world.settle();
+    }
+    await world.settle();
+    assert.deepEqual(early.check("a").position, world.log().head);
+    assert.deepEqual(late.check("a").position, world.log().head);
+    assert.equal(early.check("a").events.length, 19);
+    assert.deepEqual(late.check("a").events, early.check("a").events.slice(7));
+  });
+
+  test("[ORD-1] [MODE-1] hears all appends of one tick as one batch", async () => {
+    const world = new World();
+    const client = await world.reader();
+    for (const draft of numbers(4)) world.log().append(draft);
+    await world.settle();
+    assert.deepEqual(client.told, ["subscribed k-0", "events k-0 k-4"]);
+  });
+
+  test("[ORD-1] [DUP-1] reads offsets that are sparse", async () => {
+    const world = new World({ limits: { pageEventsMax: 2 }, namespace: { tailEventsMax: 3 } });
+    world.log().stride = 7;
+    world.log().append(...numbers(9));
+    const client = await world.reader(k(5));
+    world.log().append(...numbers(4, 10));
+    await world.settle();
+    const between = await world.reader(k(80));
+    assert.equal(client.check("a").events.length, 13);
+    assert.deepEqual(between.check("a").events, ["k-84", "k-91"]);
+  });
+});
+
+describe("a gap", () => {
+  test("[GAP-1] [GAP-2] says what retention removed, before any later event", async () => {
+    const world = new World();
+    world.log().append(...numbers(10));
+    world.log().trim(6);
+    const client = await world.reader(k(2));
+    assert.deepEqual(client.told, ["subscribed k-2", "gap k-2 k-6 expired", "events k-6 k-10"]);
+    client.check("a");
+  });
+
+  test("[GAP-2] [GAP-3] [race] the log was recreated: an unknown epoch is read from the floor", async () => {
+    const world = new World();
+    world.log().recreate("m");
+    world.log().append(...numbers(40));
+    world.log().trim(5);
+    const client = await world.reader(k(900));
+    assert.deepEqual(client.told, ["subscribed k-900", "gap k-900 m-5 epoch", "events m-5 m-40"]);
+    client.check("a");
+  });
+
+  test("[GAP-2] [GAP-3] answers a cursor beyond the head, in a log with events and in an empty one", async () => {
+    const world = new World();
+    world.log("a").append(...numbers(3));
+    const full = await world.reader(k(17), "a");
+    const empty = await world.reader(k(17), "b");
+    assert.deepEqual(full.told, ["subscribed k-17", "gap k-17 k-0 epoch", "events k-0 k-3"]);
+    assert.deepEqual(empty.told, ["subscribed k-17", "gap k-17 k-0 epoch"]);
+    world.log("b").append(...numbers(2));
+    await world.settle();
+    assert.deepEqual(empty.told.slice(2), ["events k-0 k-2"]);
+  });
+
+  test("[GAP-2] says that a reader lagged too far, and goes on at the head", async () => {
+    const world = new World({ namespace: { maxLag: 5 } });
+    world.log().append(...numbers(20));
+    const within = await world.reader(k(15));
+    const beyond = await world.reader(k(14));
+    assert.deepEqual(within.told.slice(1), ["events k-15 k-20"]);
+    assert.deepEqual(beyond.told.slice(1), ["gap k-14 k-20 slow"]);
+    world.log().append(numbered(21));
+    await world.settle();
+    assert.deepEqual(beyond.told.slice(2), ["events k-20 k-21"]);
+  });
+
+  test("[GAP-1] [GAP-2] [race] retention overtakes a slow reader", async () => {
+    const world = new World({ namespace: { tailEventsMax: 4 } });
+    const slow = await world.reader();
+    slow.sink.room = 1;
+    world.log().append(...numbers(15));
+    await world.settle();
+    for (let value = 16; value <= 60; value++) world.log().append(numbered(value));
+    await world.settle();
+    world.log().trim(40);
+    slow.drain();
+    await world.settle();
+    assert.deepEqual(slow.told, [
+      "subscribed k-0",
+      "events k-0 k-15",
+      "gap k-15 k-40 expired",
+      "events k-40 k-60",
+    ]);
+    slow.check("a");
+  });
+
+  test("[GAP-2] passes on the reason that the broker gives", async () => {
+    const world = new World();
+    world.log().append(...numbers(10));
+    world.log().trim(6);
+    const { broker } = world;
+    const read = broker.read.bind(broker);
+    broker.read = async (...given) => ({ ...(await read(...given)), gap: "limit" });
+    const client = await world.reader(k(2));
+    assert.deepEqual(client.told[1], "gap k-2 k-6 limit");
+  });
+
+  test("[GAP-1] a live reader is told when the log is lost under it", async () => {
+    const world = new World();
+    world.log().append(...numbers(3));
+    const client = await world.reader();
+    world.log().recreate("m");
+    world.log().append(...numbers(2));
+    await world.settle();
+    assert.deepEqual(client.told, ["subscribed k-3", "gap k-3 m-0 epoch", "events m-0 m-2"]);
+  });
+
+  test("[GAP-1] [GAP-2] a log that lost its newest events is noticed within a heartbeat, and read from its floor", async () => {
+    const world = new World();
+    world.log().append(...numbers(10));
+    const client = await world.reader();
+    world.log().loseAfter(4);
+    world.log().route = () => {};
+    world.log().append(...numbers(3, 50));
+    await world.pass(world.limits.heartbeatMs);
+    assert.deepEqual(
+      client.told.filter((word) => word !== "heartbeat"),
+      ["subscribed k-10", "gap k-10 k-0 epoch", "events k-0 k-7"],
+    );
+  });
+});
+
+describe("what a broker tells", () => {
+  test("[DUP-1] [race] subscribe while events arrive: nothing lies between the head and the first batch", async () => {
+    const world = new World();
+    world.log().append(...numbers(3));
+    const follow = world.broker.hold("follow", "call");
+    const client = world.client();
+    void client.subscribe("a");
+    await world.settle();
+    // Heard before the hub knows where it stands.
+    world.log().append(...numbers(2, 4));
+    const read = world.broker.hold("read");
+    follow.release();
+    await world.settle();
+    world.log().append(numbered(6));
+    read.release();
+    await world.settle();
+    assert.deepEqual(client.told, ["subscribed k-3", "events k-3 k-6"]);
+    client.check("a");
+  });
+
+  test("[DUP-1] twice is delivered once", async () => {
+    const world = new World();
+    const client = await world.reader();
+    world.log().route = (tell) => {
+      tell();
+      tell();
+    };
+    world.log().append(...numbers(3));
+    await world.settle();
+    const again = world.log().append(numbered(4));
+    await world.settle();
+    world.log().tell(again);
+    await world.settle();
+    assert.deepEqual(client.told, ["subscribed k-0", "events k-0 k-3", "events k-3 k-4"]);
+  });
+
+  test("[DUP-1] a batch that begins before the head is taken from the head on", async () => {
+    const world = new World();
+    const client = await world.reader();
+    const first = world.log().append(...numbers(3));
+    world.log().route = () => {};
+    const second = world.log().append(...numbers(2, 4));
+    world.log().tell({ ...second, from: first.from, events: [...first.events, ...second.events] });
+    await world.settle();
+    assert.equal(client.check("a").events.length, 5);
+    assert.equal(world.broker.count("read"), 0);
+  });
+
+  test("[GAP-1] [BEAT-3] with a hole is read from the log before more is said", async () => {
+    const world = new World();
+    const client = await world.reader();
+    world.log().route = () => {};
+    world.log().append(...numbers(3));
+    world.log().route = (tell) => tell();
+    world.log().append(...numbers(2, 4));
+    await world.settle();
+    assert.deepEqual(client.told, ["subscribed k-0", "events k-0 k-5"]);
+    assert.equal(world.broker.count("read a k-0"), 1);
+  });
+
+  test("[ORD-1] late and out of order is put in order by the log", async () => {
+    const world = new World();
+    const client = await world.reader();
+    const kept: (() => void)[] = [];
+    world.log().route = (tell) => kept.unshift(tell);
+    for (const draft of numbers(6)) world.log().append(draft);
+    for (const tell of kept) {
+      tell();
+      await world.settle();
+    }
+    assert.equal(client.check("a").events.length, 6);
+    assert.deepEqual(client.check("a").position, world.log().head);
+  });
+
+  test("[ORD-1] out of another epoch is not believed without reading", async () => {
+    const world = new World();
+    world.log().append(...numbers(3));
+    const client = await world.reader();
+    world.log().tell({
+      ...world.log().read({ epoch: "k", offset: 0 }, { eventsMax: 9, bytesMax: 99 }),
+      epoch: "old",
+      from: 3,
+      to: 6,
+    });
+    await world.settle();
+    world.log().append(numbered(4));
+    await world.settle();
+    assert.deepEqual(client.told, ["subscribed k-3", "events k-3 k-4"]);
+  });
+
+  test("[GAP-1] a disturbance is looked into", async () => {
+    const world = new World();
+    const client = await world.reader();
+    world.log().route = () => {};
+    world.log().append(...numbers(3));
+    world.log().disturb();
+    await world.settle();
+    assert.deepEqual(client.told, ["subscribed k-0", "events k-0 k-3"]);
+  });
+
+  test("[BEAT-3] nothing: a deaf hub heals within one heartbeat", async () => {
+    const world = new World();
+    const client = await world.reader();
+    world.log().route = () => {};
+    world.log().append(...numbers(5));
+    await world.pass(world.limits.heartbeatMs - 1);
+    assert.deepEqual(client.told, ["subscribed k-0"]);
+    await world.pass(1);
+    assert.ok(client.told.includes("events k-0 k-5"));
+    client.check("a");
+  });
+
+  test("[BEAT-3] while the log is being read is looked into afterwards", async () => {
+    const world = new World();
+    const client = await world.reader();
+    const held = world.broker.hold("read", "call");
+    world.log().route = () => {};
+    world.log().append(...numbers(2));
+    world.log().disturb();
+    await world.settle();
+    world.log().append(...numbers(2, 3));
+    world.log().disturb();
+    world.broker.unhold("read");
+    held.release();
+    await world.settle();
+    assert.deepEqual(client.check("a").position, { epoch: "k", offset: 4 });
+  });
+});
+
+describe("a log that cannot be read", () => {
+  test("[GAP-1] says nothing false, and all heals by itself", async () => {
+    const world = new World();
+    world.log().append(...numbers(8));
+    const live = await world.reader();
+    world.broker.refuse("read");
+    const behind = await world.reader(k(2));
+    world.log().route = () => {};
+    world.log().append(...numbers(2, 9));
+    world.log().disturb();
+    await world.pass(5000);
+    assert.deepEqual(live.told, ["subscribed k-8"]);
+    assert.deepEqual(behind.told, ["subscribed k-2"]);
+    world.broker.heal("read");
+    await world.pass(1000);
+    assert.deepEqual(live.told.slice(1), ["events k-8 k-10"]);
+    assert.deepEqual(behind.check("a").position, { epoch: "k", offset: 10 });
+    assert.deepEqual(world.faults, []);
+  });
+
+  test("[GAP-1] is asked again after a second, not at once", async () => {
+    const world = new World();
+    world.log().append(...numbers(8));
+    world.broker.refuse("read");
+    await world.reader(k(2));
+    const asked = world.broker.count("read");
+    await world.pass(999);
+    assert.equal(world.broker.count("read"), asked);
+    await world.pass(1);
+    assert.ok(world.broker.count("read") > asked);
+  });
+
+  test("[GAP-1] is asked again after a second where it does not show what the hub has seen", async () => {
+    const world = new World({ namespace: { tailEventsMax: 1 } });
+    world.log().append(...numbers(3));
+    const client = await world.reader();
+    const { broker } = world;
+    const read = broker.read.bind(broker);
+    // A replica that lags: it knows neither the newest events nor that they are missing.
+    broker.read = async (channel, after, limits) => {
+      const page = await read(channel, after, limits);
+      return { ...page, to: page.from, events: [], range: { ...page.range, head: page.from } };
+    };
+    client.sink.room = 1;
+    world.log().append(numbered(4));
+    await world.settle();
+    for (const draft of numbers(3, 5)) world.log().append(draft);
+    await world.settle();
+    client.drain();
+    await world.settle();
+    const asked = broker.count("read");
+    await world.pass(900);
+    assert.equal(broker.count("read"), asked);
+    broker.read = read;
+    await world.pass(1100);
+    assert.deepEqual(client.check("a").position, { epoch: "k", offset: 7 });
+  });
+
+  test("[BND] a broker that shows no progress is asked again after a second, not in a loop", async () => {
+    const world = new World();
+    const client = await world.reader();
+    const { broker } = world;
+    const read = broker.read.bind(broker);
+    broker.read = async (channel, after, limits) => {
+      const page = await read(channel, after, limits);
+      return { ...page, to: page.from, events: [] };
+    };
+    world.log().route = () => {};
+    world.log().append(...numbers(3));
+    world.log().disturb();
+    await world.settle();
+    assert.ok(broker.count("read") < 5, `${broker.count("read")} reads`);
+    broker.read = read;
+    await world.pass(1000);
+    assert.deepEqual(client.check("a").position, { epoch: "k", offset: 3 });
+  });
+
+  test("[SEE] what is no outcome of a broker is reported as a fault", async () => {
+    const world = new World();
+    world.log().append(...numbers(3));
+    world.broker.refuse("read", new TypeError("a bug in a driver"));
+    await world.reader(k(0));
+    assert.equal((world.faults[0] as Error).message, "a bug in a driver");
+    world.faults.length = 0;
+    world.broker.refuse("read", new HoldfastError("broker_unavailable"));
+    await world.pass(1000);
+    assert.deepEqual(world.faults, []);
+  });
+});
+
+describe("catching up", () => {
+  test("[READ-3] is paged, from the oldest missing event forward", async () => {
+    const world = new World({ limits: { pageEventsMax: 4 } });
+    world.log().append(...numbers(10));
+    const client = await world.reader(k(1));
+    assert.deepEqual(client.told, ["subscribed k-1", "events k-1 k-5", "events k-5 k-9", "events k-9 k-10"]);
+  });
+
+  test("[READ-3] pages are bounded in bytes, and hold at least one event", async () => {
+    const world = new World({ limits: { pageBytesMax: 10 } });
+    const wide = { payload: { encoding: "json", text: '"0123456789"' } } as const;
+    world.log().append(wide, wide, ...numbers(3));
+    const client = await world.reader(k(0));
+    assert.deepEqual(client.told.slice(1), ["events k-0 k-1", "events k-1 k-2", "events k-2 k-5"]);
+  });
+
+  test("[READ-3] [BEAT-2] a reader counts as live only when it is", async () => {
+    const world = new World({ limits: { pageEventsMax: 4 } });
+    world.log().append(...numbers(10));
+    const held = world.broker.hold("read");
+    const client = await world.reader(k(1));
+    assert.equal(client.session.caughtUp, false);
+    await world.pass(world.limits.heartbeatMs);
+    assert.deepEqual(client.sink.of("heartbeat").at(-1)?.heads, {});
+    world.broker.unhold("read");
+    held.release();
+    await world.settle();
+    assert.equal(client.session.caughtUp, true);
+    await world.pass(world.limits.heartbeatMs);
+    assert.deepEqual(client.sink.of("heartbeat").at(-1)?.heads, { a: "k-10" });
+  });
+
+  test("[READ-3] a hundred thousand events are read back in pages", async () => {
+    const world = new World();
+    const log = world.log();
+    log.append(...numbers(100_000));
+    const client = await world.reader(k(0));
+    const check = client.check("a");
+    assert.equal(check.events.length, 100_000);
+    assert.deepEqual(check.position, { epoch: "k", offset: 100_000 });
+    assert.ok(client.sink.of("events").every(({ events }) => events.length <= world.limits.pageEventsMax));
+  });
+
+  test("[READ-3] a burst larger than the tail is read from the log, by all who were live", async () => {
+    const world = new World({ limits: { pageEventsMax: 50 }, namespace: { tailEventsMax: 10 } });
+    const [one, two] = [await world.reader(), await world.reader()];
+    world.log().append(...numbers(200));
+    await world.settle();
+    for (const client of [one, two]) {
+      assert.equal(client.check("a").events.length, 200);
+      assert.deepEqual(client.check("a").position, { epoch: "k", offset: 200 });
+    }
+    assert.equal(world.broker.count("read a k-0"), 1);
+  });
+
+  test("[DUP-1] a page that was asked for before the log moved on is followed by what came since", async () => {
+    const world = new World();
+    world.log().append(...numbers(5));
+    const held = world.broker.hold("read", "call");
+    const client = await world.reader(k(1));
+    world.log().append(...numbers(5, 6));
+    await world.settle();
+    world.broker.unhold("read");
+    held.release();
+    await world.settle();
+    assert.deepEqual(client.told, ["subscribed k-1", "events k-1 k-5", "events k-5 k-10"]);
+  });
+
+  test("[DUP-1] an answer out of a log that is no more is not mixed with the new one", async () => {
+    const world = new World();
+    world.log().append(...numbers(5));
+    const held = world.broker.hold("read", "call");
+    const client = await world.reader(k(1));
+    world.log().recreate("m");
+    world.log().append(...numbers(3));
+    world.broker.unhold("read");
+    held.release();
+    await world.settle();
+    assert.deepEqual(client.told, [
+      "subscribed k-1",
+      "events k-1 k-5",
+      "gap k-5 m-0 epoch",
+      "events m-0 m-3",
+    ]);
+  });
+});
+
+describe("the end of a channel", () => {
+  test("[END-1] [race] close while readers lag: all pages first, then the end", async () => {
+    const world = new World({ limits: { pageEventsMax: 20 } });
+    world.log().append(...numbers(50));
+    const held = world.broker.hold("read");
+    const client = await world.reader(k(20));
+    world.log().close();
+    world.broker.unhold("read");
+    held.release();
+    await world.settle();
+    assert.deepEqual(client.told, ["subscribed k-20", "events k-20 k-40", "events k-40 k-50", "end k-50"]);
+    assert.equal(client.check("a").hasEnded, true);
+    assert.equal(client.session.subscriptions, 0);
+  });
+
+  test("[END-1] live readers are told after what came before it", async () => {
+    const world = new World();
+    const client = await world.reader();
+    world.log().append(numbered(1));
+    world.log().close();
+    await world.settle();
+    assert.deepEqual(client.told, ["subscribed k-0", "events k-0 k-1", "end k-1"]);
+  });
+
+  test("[END-1] a reader that starts at the end is told so, and one that missed the notice within a heartbeat", async () => {
+    const world = new World();
+    const client = await world.reader();
+    world.log().route = () => {};
+    world.log().close();
+    await world.pass(world.limits.heartbeatMs);
+    assert.equal(client.told.at(-1), "end k-0");
+    const late = await world.reader(k(0));
+    assert.deepEqual(late.told, ["subscribed k-0", "end k-0"]);
+  });
+
+  test("[END-1] [BND-1] a reader whose sink is full is told when it drains", async () => {
+    const world = new World();
+    const client = await world.reader();
+    client.sink.room = 1;
+    world.log().append(numbered(1));
+    await world.settle();
+    world.log().close();
+    await world.settle();
+    assert.deepEqual(client.sink.excess, []);
+    client.drain();
+    await world.settle();
+    assert.deepEqual(client.told, ["subscribed k-0", "events k-0 k-1", "end k-1"]);
+  });
+});
+
+describe("a reader that takes no bytes", () => {
+  async function filled(world: World): Promise<Client> {
+    const client = await world.reader();
+    client.sink.room = 1;
+    world.log().append(numbered(1));
+    await world.settle();
+    return client;
+  }
+
+  test("[BND-1] gets none, delays nobody, and goes on from its cursor", async () => {
+    const world = new World();
+    const slow = await filled(world);
+    const quick = await world.reader();
+    for (const draft of numbers(20, 2)) {
+      world.log().append(draft);
+      await world.settle();
+    }
+    assert.deepEqual(slow.told, ["subscribed k-0", "events k-0 k-1"]);
+    assert.equal(quick.check("a").events.length, 20);
+    slow.drain();
+    assert.deepEqual(slow.told.slice(2), ["events k-1 k-21"]);
+    world.log().append(numbered(22));
+    await world.settle();
+    assert.deepEqual(slow.told.slice(3), ["events k-21 k-22"]);
+    assert.deepEqual(slow.sink.excess, []);
+  });
+
+  test("[BND-1] is given no more than it takes, and asks again for what did not fit", async () => {
+    const world = new World({ limits: { pageEventsMax: 2 }, namespace: { mode: "latest" } });
+    world.log().append(...Array.from({ length: 7 }, (_, index) => numbered(index, `key-${index}`)));
+    const client = world.client();
+    client.sink.room = 2;
+    void client.subscribe("a", k(0));
+    await world.settle();
+    assert.deepEqual(client.told, ["subscribed k-0", "events k-0 k-2"]);
+    for (const told of ["events k-2 k-4", "events k-4 k-6", "events k-6 k-7"]) {
+      client.drain(1);
+      await world.settle();
+      assert.equal(client.told.at(-1), told);
+    }
+    assert.deepEqual(client.sink.excess, []);
+    client.check("a");
+  });
+
+  test("[BND-1] a page that arrives when it is full is not kept for it, nor is the gap before it lost", async () => {
+    const world = new World();
+    world.log().append(...numbers(10));
+    world.log().trim(5);
+    const held = world.broker.hold("read");
+    const client = await world.reader(k(1));
+    client.sink.room = 1;
+    client.session.say({ type: "pong" });
+    held.release();
+    world.broker.unhold("read");
+    await world.settle();
+    assert.deepEqual(client.sink.excess, []);
+    client.drain();
+    await world.settle();
+    assert.deepEqual(client.told, ["subscribed k-1", "pong", "gap k-1 k-5 expired", "events k-5 k-10"]);
+  });
+
+  test("[BND-1] many at one place share one encoding of the tail", async () => {
+    const world = new World();
+    const framing = new CountingFraming();
+    const readers: Client[] = [];
+    for (let count = 0; count < 20; count++) {
+      readers.push(await world.reader({ after: "latest" }, "a", { framing }));
+    }
+    for (const client of readers) client.sink.room = 1;
+    world.log().append(numbered(1));
+    await world.settle();
+    world.log().append(...numbers(10, 2));
+    await world.settle();
+    framing.encodings = 0;
+    for (const client of readers) client.drain();
+    assert.equal(framing.encodings, 1);
+    const [first] = readers;
+    for (const client of readers) {
+      assert.equal(client.told.at(-1), "events k-1 k-11");
+      assert.equal(client.sink.writes.at(-1), first?.sink.writes.at(-1), "the very same bytes");
+    }
+    assert.equal(world.broker.count("read"), 0);
+  });
+
+  test("[BND-1] many at one place share one read of the log and its encoding, also one after the other", async () => {
+    const world = new World({ namespace: { tailEventsMax: 2 } });
+    world.log().append(...numbers(30));
+    const framing = new CountingFraming();
+    const together = Array.from({ length: 20 }, () => world.client({ framing }));
+    for (const client of together) void client.subscribe("a", k(10));
+    await world.settle();
+    assert.equal(world.broker.count("read a k-10"), 1);
+    assert.equal(framing.encodings, 1);
+    const later = await world.reader(k(10), "a", { framing });
+    assert.equal(later.told.at(-1), "events k-10 k-30");
+    assert.equal(world.broker.count("read a k-10"), 1);
+    assert.equal(framing.encodings, 1);
+  });
+
+  test("[BND] readers that resume from different places below the head share one read", async () => {
+    const world = new World();
+    world.log().append(...numbers(50));
+    const first = await world.reader(k(20));
+    const reads = world.broker.count("read");
+    for (const offset of [20, 25, 33, 49]) {
+      const client = await world.reader(k(offset));
+      assert.deepEqual(client.told, [`subscribed k-${offset}`, `events k-${offset} k-50`]);
+    }
+    assert.equal(world.broker.count("read"), reads);
+    first.check("a");
+  });
+});

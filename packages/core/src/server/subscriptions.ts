@@ -1,0 +1,203 @@
+import {
+  type ControlMessage,
+  type Cursor,
+  formatCursor,
+  type GapReason,
+  HoldfastError,
+  type Limits,
+  type Subscription,
+  toHoldfastError,
+} from "@holdfast/protocol";
+import type { Batch } from "./batch.ts";
+import type { Hub } from "./hub.ts";
+import type { Hubs } from "./hubs.ts";
+import type { Action, Principal } from "./principal.ts";
+import type { Reader, Receiver } from "./reader.ts";
+
+/** What a session offers to its subscriptions. */
+export interface SubscriptionsHost {
+  readonly full: boolean;
+  readonly hubs: Hubs;
+  readonly limits: Limits;
+  readonly principal: Principal;
+  /** Rejects with `forbidden` or `unauthenticated`. */
+  demand(action: Action, channel: string): Promise<void>;
+  deliver(batch: Batch): void;
+  say(message: ControlMessage): void;
+  refuse(error: unknown, about: { channel: string }): void;
+  /** A subscription has begun; resolves when what else it asks for is done. */
+  began(hub: Hub, subscription: Subscription): Promise<void>;
+  /** A subscription is over. */
+  over(channel: string): void;
+}
+
+/** A subscription that still looks for its start. */
+interface Opening {
+  readonly state: "opening";
+}
+
+/** The channels that one session reads. */
+export class Subscriptions implements Receiver {
+  readonly #host: SubscriptionsHost;
+  readonly #readings = new Map<string, Opening | Reader>();
+  /** Readers that wait for the sink to drain, in the order of their turns. */
+  readonly #behind = new Set<Reader>();
+
+  constructor(host: SubscriptionsHost) {
+    this.#host = host;
+  }
+
+  get size(): number {
+    return this.#readings.size;
+  }
+
+  /** Each has been read up to the head. */
+  get caughtUp(): boolean {
+    for (const { state } of this.#readings.values()) if (state !== "live") return false;
+    return true;
+  }
+
+  /** The channels of which everything up to the head has been written. Rule BEAT-2. */
+  get heads(): Record<string, string> {
+    const heads: Record<string, string> = {};
+    for (const [channel, reading] of this.#readings) {
+      if (reading.state === "live") heads[channel] = formatCursor(reading.cursor);
+    }
+    return heads;
+  }
+
+  /** The hub of a channel that is read. */
+  hubOf(channel: string): Hub | undefined {
+    const reading = this.#readings.get(channel);
+    return reading === undefined || reading.state === "opening" ? undefined : reading.hub;
+  }
+
+  /**
+   * Subscribes; what stands in the way is told in band. Rules SUB-1 to SUB-4.
+   *
+   * Resolves when the reader has started, or was refused.
+   */
+  async subscribe(subscription: Subscription): Promise<void> {
+    const { channel, start } = subscription;
+    const refusal = this.#refusal(channel);
+    if (refusal !== undefined) return this.#host.refuse(refusal, { channel });
+    const opening: Opening = { state: "opening" };
+    this.#readings.set(channel, opening);
+    let begun: Reader | undefined;
+    try {
+      await this.#host.demand("read", channel);
+      await this.#host.hubs.attach(channel, start, this, (reader) => {
+        if (this.#begin(reader, opening)) begun = reader;
+      });
+    } catch (error) {
+      // Who has unsubscribed meanwhile does not ask any more.
+      if (this.#readings.get(channel) !== opening) return;
+      this.#readings.delete(channel);
+      this.#host.refuse(error, { channel });
+    }
+    // It may be over by now: the channel was at its end, or the connection broke under what was written.
+    if (begun !== undefined && this.#readings.get(channel) === begun) {
+      await this.#host.began(begun.hub, subscription);
+    }
+  }
+
+  #refusal(channel: string): HoldfastError | undefined {
+    if (this.#readings.has(channel)) {
+      return new HoldfastError("already_subscribed", `${channel} is subscribed on this session already.`);
+    }
+    const { subscriptionsMax } = this.#host.limits;
+    if (this.#readings.size < subscriptionsMax) return undefined;
+    return new HoldfastError(
+      "too_many_subscriptions",
+      `A session holds at most ${subscriptionsMax} channels. Unsubscribe from some, or open another session.`,
+    );
+  }
+
+  /** Says where a reader starts, if it is still wanted. Rule SUB-1. */
+  #begin(reader: Reader, opening: Opening): boolean {
+    const { hub, cursor } = reader;
+    const { channel } = hub;
+    if (this.#readings.get(channel) !== opening) {
+      hub.detach(reader);
+      return false;
+    }
+    this.#readings.set(channel, reader);
+    const head = formatCursor(hub.head);
+    this.#host.say({ type: "subscribed", channel, cursor: formatCursor(cursor), head });
+    return true;
+  }
+
+  /** Ends a subscription, telling why when the client did not ask for it. Rule SUB-5. */
+  unsubscribe(channel: string, because?: HoldfastError): void {
+    const reading = this.#readings.get(channel);
+    if (reading === undefined) {
+      this.#host.refuse(new HoldfastError("not_subscribed", `${channel} is not subscribed here.`), {
+        channel,
+      });
+      return;
+    }
+    this.#release(channel, reading);
+    const why = because === undefined ? {} : { code: because.code, reason: because.message };
+    this.#host.say({ type: "unsubscribed", channel, ...why });
+  }
+
+  #release(channel: string, reading: Opening | Reader): void {
+    this.#readings.delete(channel);
+    this.#host.over(channel);
+    if (reading.state === "opening") return;
+    this.#behind.delete(reading);
+    reading.hub.detach(reading);
+  }
+
+  releaseAll(): void {
+    for (const [channel, reading] of this.#readings) this.#release(channel, reading);
+  }
+
+  /** Ends what the principal may not read any more. Rule AUTH-1. */
+  async review(): Promise<void> {
+    const { principal } = this.#host;
+    const check = async (channel: string) => {
+      try {
+        await this.#host.demand("read", channel);
+      } catch (error) {
+        // Of a principal that has been replaced meanwhile it says nothing.
+        if (this.#host.principal !== principal || !this.#readings.has(channel)) return;
+        this.unsubscribe(channel, toHoldfastError(error));
+      }
+    };
+    await Promise.all(Array.from(this.#readings.keys(), check));
+  }
+
+  /** There is room again: readers go on, each in its turn, for as long as there is. Rule BND-1. */
+  drained(): void {
+    // One that fills the sink comes last the next time.
+    for (const reader of this.#behind) {
+      if (this.full) return;
+      this.#behind.delete(reader);
+      reader.hub.pump(reader);
+    }
+  }
+
+  get full(): boolean {
+    return this.#host.full;
+  }
+
+  deliver(_reader: Reader, batch: Batch): void {
+    this.#host.deliver(batch);
+  }
+
+  gap({ hub: { channel } }: Reader, from: Cursor, to: Cursor, reason: GapReason): void {
+    this.#host.say({ type: "gap", channel, from: formatCursor(from), to: formatCursor(to), reason });
+  }
+
+  end(reader: Reader): void {
+    const { cursor } = reader;
+    const { channel } = reader.hub;
+    this.#release(channel, reader);
+    this.#host.say({ type: "end", channel, cursor: formatCursor(cursor) });
+  }
+
+  fellBehind(reader: Reader): void {
+    this.#behind.add(reader);
+  }
+}
