@@ -25,6 +25,11 @@ const keepAliveMs = 65_000;
 /** Streams of one HTTP/2 connection; each one that is held counts as a connection of its own. */
 const http2StreamsMax = 250;
 
+const idleSweepMs = 20;
+
+/** Node's servers with HTTP/1.1 have this, also where HTTP/2 came first. */
+type ClosingServer = Server & { closeIdleConnections?(): void };
+
 /** Surplus connections that are told so; those beyond are cut off, since even that would be too much. */
 function toldMax(connectionsMax: number): number {
   return Math.min(1000, Math.ceil(connectionsMax / 10));
@@ -33,10 +38,10 @@ function toldMax(connectionsMax: number): number {
 /** One socket that the node listens on by itself. */
 export class Listener {
   readonly url: string;
-  readonly #server: Server;
+  readonly #server: ClosingServer;
   readonly #sockets: Set<Socket>;
 
-  private constructor(server: Server, url: string, sockets: Set<Socket>) {
+  private constructor(server: ClosingServer, url: string, sockets: Set<Socket>) {
     this.#server = server;
     this.url = url;
     this.#sockets = sockets;
@@ -66,7 +71,10 @@ export class Listener {
   async close(): Promise<void> {
     const closed = once(this.#server, "close");
     this.#server.close();
+    // A connection whose answer ends only now would wait for another request, which nobody takes any more.
+    const sweep = setInterval(() => this.#server.closeIdleConnections?.(), idleSweepMs);
     await closed;
+    clearInterval(sweep);
     // The server counts a socket as gone a moment before that is told.
     await Promise.all([...this.#sockets].map((socket) => once(socket, "close")));
   }
