@@ -1,4 +1,4 @@
-import { once } from "node:events";
+import { setTimeout } from "node:timers/promises";
 import type { Node } from "./node.ts";
 
 export interface CloseOptions {
@@ -35,7 +35,7 @@ async function settlePublishes(node: Node, isLate: () => boolean): Promise<void>
  */
 export async function drain(node: Node, options: CloseOptions, isLate: () => boolean): Promise<void> {
   for (const waiter of [...node.waiters]) waiter.drain();
-  for (const link of node.links) link.pauseInput();
+  for (const { session } of node.links) session.holdInput(true);
   await settlePublishes(node, isLate);
   const links = [...node.links];
   const spread = spreadFor(links.length, options);
@@ -48,7 +48,15 @@ export async function drain(node: Node, options: CloseOptions, isLate: () => boo
   }
 }
 
-/** Resolves after `ms`. */
+/** Resolves when everybody who was told to go has gone; at the deadline the rest is cut. */
+export async function seeOff({ farewells }: Node, isLate: () => boolean): Promise<void> {
+  while (farewells.size > 0 && !isLate()) await pause(farewellPollMs);
+  farewells.cut();
+}
+
+const farewellPollMs = 20;
+
+/** Resolves after `ms`. Keeps the process alive, which a signal's timeout does not: it is not done before this is. */
 export async function pause(ms: number): Promise<void> {
-  if (ms > 0) await once(AbortSignal.timeout(ms), "abort");
+  if (ms > 0) await setTimeout(ms);
 }

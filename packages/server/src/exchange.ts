@@ -126,8 +126,20 @@ export class Exchange {
   /** A client that asks for much and takes nothing would keep it in memory for ever. Rule BND-1. */
   #watch(): void {
     const { deadlines, limits } = this.#node;
+    const { response } = this;
     if (limits.stalledMsMax === 0) return;
-    this.onClose(deadlines.after(limits.stalledMsMax, () => this.response.destroy()));
+    let left = response.writableLength;
+    let cancel = () => {};
+    const look = () => {
+      if (response.writableLength === left) response.destroy();
+      else watch();
+    };
+    const watch = () => {
+      left = response.writableLength;
+      cancel = deadlines.after(limits.stalledMsMax, look);
+    };
+    watch();
+    this.onClose(() => cancel());
   }
 
   /** Answers with an outcome; once the answer has begun, ends it instead. */

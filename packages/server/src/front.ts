@@ -7,7 +7,7 @@ import type { WebSocketServer } from "ws";
 import { noteContinue } from "./body.ts";
 import { ClientGone, Exchange, splitTarget } from "./exchange.ts";
 import { thrownField } from "./log.ts";
-import type { Node } from "./node.ts";
+import { farewellMs, type Node } from "./node.ts";
 import { preflightHeaders } from "./origins.ts";
 import { refuseOnSocket } from "./problem.ts";
 import { channelOf, handlerFor, type Match, match, methodNotAllowed, methodsOf } from "./routes.ts";
@@ -26,7 +26,7 @@ export class Front {
 
   constructor(node: Node) {
     this.#node = node;
-    this.#acceptor = createAcceptor(node.limits);
+    this.#acceptor = createAcceptor(node.limits, farewellMs(node.settings));
     this.#acceptor.on("wsClientError", (error, socket) => {
       refuseOnSocket(socket, new HoldfastError("bad_request", `${error.message}.`), node.deadlines, {
         "Sec-WebSocket-Version": "13",

@@ -44,8 +44,8 @@ export class Gatekeeper {
     };
   }
 
-  #check(principal: Principal | null, token: string | undefined): Principal {
-    if (principal === null) {
+  #check(principal: Principal | null | undefined, token: string | undefined): Principal {
+    if (!principal) {
       throw new HoldfastError(
         "unauthenticated",
         token === undefined ? "A token is needed, as in Authorization: Bearer …." : "The token is not valid.",

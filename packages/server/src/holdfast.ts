@@ -10,7 +10,7 @@ import {
   toPayload,
 } from "@holdfast/protocol";
 import { type AttachableServer, attach } from "./attachment.ts";
-import { type CloseOptions, drain, pause } from "./drain.ts";
+import { type CloseOptions, drain, pause, seeOff } from "./drain.ts";
 import { Front } from "./front.ts";
 import { Listener, type ListenOptions } from "./listener.ts";
 import { Node, type Stats } from "./node.ts";
@@ -77,6 +77,7 @@ export function createHoldfast(options: HoldfastOptions = {}): Holdfast {
     const isLate = () => performance.now() >= deadline;
     const closed = Promise.all([...listeners].map((listener) => listener.close()));
     await drain(node, how, isLate);
+    await seeOff(node, isLate);
     const cut = () => {
       let connections = 0;
       for (const listener of listeners) connections += listener.cut();
@@ -92,7 +93,7 @@ export function createHoldfast(options: HoldfastOptions = {}): Holdfast {
 
   return {
     async listen(where) {
-      if (closing !== undefined) throw new HoldfastError("draining", "This node was closed; create another.");
+      if (closing !== undefined) throw wasClosed();
       const listener = await Listener.open(node, front, where);
       listeners.add(listener);
       return { url: listener.url };
@@ -101,6 +102,7 @@ export function createHoldfast(options: HoldfastOptions = {}): Holdfast {
       if (path !== "" && !/^(?:\/[^/?#]+)+$/.test(path)) {
         throw new ConfigurationError(['"path" begins with "/" and does not end with it, as in "/live".']);
       }
+      if (closing !== undefined) throw wasClosed();
       const restore = attach(node, front, server, path);
       const detach = () => {
         if (attachments.delete(detach)) restore();
@@ -134,4 +136,8 @@ export function createHoldfast(options: HoldfastOptions = {}): Holdfast {
       return closing;
     },
   };
+}
+
+function wasClosed(): HoldfastError {
+  return new HoldfastError("draining", "This node was closed; create another.");
 }

@@ -4,8 +4,9 @@ import { type Clock, Hubs, type Session } from "@holdfast/core/server";
 import { HoldfastError, type Limits, namespaceOf } from "@holdfast/protocol";
 import { withDeadline } from "./broker-deadline.ts";
 import { Deadlines, type Timed } from "./deadlines.ts";
+import { Farewells } from "./farewells.ts";
 import { Gatekeeper } from "./gatekeeper.ts";
-import type { Logger } from "./log.ts";
+import { type Logger, thrownField } from "./log.ts";
 import type { Settings } from "./options.ts";
 import { Origins } from "./origins.ts";
 import { Readiness } from "./readiness.ts";
@@ -44,8 +45,6 @@ export interface Link {
   readonly timed: Timed;
   /** Bytes that its connection holds because the client has not taken them. */
   readonly unsent: number;
-  /** Stops reading from the client. */
-  pauseInput(): void;
 }
 
 const alphabet = "abcdefghijklmnopqrstuvwxyz0123456789";
@@ -67,6 +66,7 @@ export class Node {
   readonly limits: Limits;
   readonly clock: Clock = { now: () => Date.now() };
   readonly deadlines: Deadlines;
+  readonly farewells: Farewells;
   readonly tick = new Tick();
   readonly broker: Broker;
   readonly hubs: Hubs;
@@ -96,6 +96,7 @@ export class Node {
         for (const { session } of this.links) session.heard();
       },
     });
+    this.farewells = new Farewells(this.deadlines, farewellMs(settings));
     const { broker, owned } = this.#makeBroker();
     this.#ownBroker = owned ? broker : undefined;
     this.broker = this.#counted(withDeadline(broker, settings.brokerDeadlineMs, this.deadlines));
@@ -105,6 +106,8 @@ export class Node {
       limits: this.limits,
       settings: (namespace) => settings.namespace(namespace),
       schedule: () => this.tick.schedule(),
+      onError: (fault) =>
+        this.log({ level: "error", message: "A session failed.", error: thrownField(fault) }),
     });
     this.readiness = new Readiness(this);
     this.tick.deliverFrom(this.hubs);
@@ -191,4 +194,9 @@ function sweepMs({ limits, brokerDeadlineMs }: Settings): number {
   const { heartbeatMs, helloTimeoutMs, bodyTimeoutMs } = limits;
   const shortest = Math.min(heartbeatMs, helloTimeoutMs, bodyTimeoutMs, brokerDeadlineMs);
   return Math.max(10, Math.min(250, Math.floor(shortest / 10)));
+}
+
+/** Whoever is still there knows it within a heartbeat, and whoever waits for it has better to do. */
+export function farewellMs({ limits }: Settings): number {
+  return Math.min(5000, limits.heartbeatMs);
 }

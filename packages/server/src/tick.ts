@@ -41,12 +41,19 @@ export class Tick {
   readonly #run = (): void => {
     const delivery = this.#due;
     this.#due = undefined;
-    delivery?.flush();
+    try {
+      delivery?.flush();
+    } finally {
+      this.#flushSinks();
+    }
+  };
+
+  #flushSinks(): void {
     const sinks = this.#sinks;
     this.#sinks = [];
     // Cleared only now: what the delivery enlisted belongs to this tick.
     this.#armed = false;
     if (this.#due !== undefined) this.#arm();
     for (const sink of sinks) sink.flush();
-  };
+  }
 }

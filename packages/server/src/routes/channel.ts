@@ -13,13 +13,11 @@ const streamParameters = ["after", "last"] as const;
 export async function readChannel(node: Node, exchange: Exchange, channel: string): Promise<void> {
   const type = negotiate(exchange.header("accept"), ["application/json", "text/event-stream"]);
   const principal = await node.gatekeeper.principalOf(exchange.request);
-  await node.gatekeeper.demand(principal, "read", channel);
   if (type === "text/event-stream") {
-    const start = resumeAt(exchange);
-    if (exchange.isHead) exchange.answer(200, undefined, { "Content-Type": type, Vary: "Accept" });
-    else await streamChannels(node, exchange, principal, new Map([[channel, start]]));
+    await streamChannels(node, exchange, principal, new Map([[channel, resumeAt(exchange)]]));
     return;
   }
+  await node.gatekeeper.demand(principal, "read", channel);
   const parameters = parseParameters(exchange.query, pageParameters);
   const { limits } = node;
   const { after, last, limit, wait } = parameters;

@@ -43,8 +43,6 @@ export abstract class BufferedSink implements Sink, Flushable {
 
   abstract close(farewell: Farewell): void;
   abstract pauseInput(paused: boolean): void;
-  /** Stops reading for a reason of the node's own, beside the session's. */
-  abstract holdInput(held: boolean): void;
 
   /** This connection as the node keeps it. */
   linkTo(session: Session, timed: Timed): Link {
@@ -103,9 +101,5 @@ class SinkLink implements Link {
 
   get unsent(): number {
     return this.#sink.unsent;
-  }
-
-  pauseInput(): void {
-    this.#sink.holdInput(true);
   }
 }

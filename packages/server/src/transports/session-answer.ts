@@ -121,7 +121,6 @@ export async function answerSession(
       tick: check.flush,
     },
     unsent: 0,
-    pauseInput: () => {},
   };
   node.enter(link);
   exchange.onClose(() => session.gone());

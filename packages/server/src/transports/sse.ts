@@ -29,9 +29,6 @@ const streamHeaders = {
   "X-Accel-Buffering": "no",
 };
 
-/** How long a client may take to read the end of its stream, at most. */
-const closeTimeoutMsMax = 5000;
-
 /** Before `begin` nothing leaves, so that a refusal can still be a status. Rules SSE-1, SSE-7. */
 class StreamSink extends BufferedSink {
   readonly #exchange: Exchange;
@@ -90,15 +87,11 @@ class StreamSink extends BufferedSink {
     }
     this.flush();
     this.#response.end();
-    const { deadlines, limits } = this.#node;
-    const timeoutMs = Math.min(closeTimeoutMsMax, limits.heartbeatMs);
-    this.#exchange.onClose(deadlines.after(timeoutMs, () => this.#response.destroy()));
+    this.#exchange.onClose(this.#node.farewells.begin(() => this.#response.destroy()));
   }
 
   /** A stream has no input. */
   pauseInput(): void {}
-
-  holdInput(): void {}
 }
 
 function openLink(
@@ -197,12 +190,19 @@ export async function streamChannels(
       session.subscribe({ channel, start, signals: false, presence: false }),
     ),
   );
+  // The client left, or the node did, while the log was asked.
+  if (session.isClosed) return;
   if (stream.refusal !== undefined) {
     session.gone();
     throw stream.refusal;
   }
   if (stream.hasEnded && stream.isEmpty) {
     session.close({ kind: "ended" });
+    return;
+  }
+  if (exchange.isHead) {
+    session.gone();
+    exchange.answer(200, undefined, streamHeaders);
     return;
   }
   sink.begin();

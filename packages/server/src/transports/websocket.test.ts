@@ -280,12 +280,17 @@ test("[ACK-1] [ACK-4] [DUP-1] events of one tick arrive as one batch, and a publ
   for (const [index, { from }] of batches.slice(1).entries()) assert.equal(from, batches[index].to);
 });
 
-test("[BEAT-1] [BEAT-2] heartbeats name the head of what was sent", async (t) => {
-  const { holdfast, url } = await startNode(t, { limits: { heartbeatMs: 100 } });
+test("[BEAT-1] [BEAT-2] [BEAT-4] heartbeats name the head of what was sent, to a client that gives signs of life", async (t) => {
+  const { holdfast, url } = await startNode(t, { limits: { heartbeatMs: 200 } });
   const client = await SocketClient.open(t, `${url}/connect`);
   client.say(hello({ channel: "a" }));
-  const { cursor } = await holdfast.publish("a", 1);
-  await until(() => client.messages.some(({ type, heads }) => type === "heartbeat" && heads.a === cursor));
+  const alive = setInterval(() => client.say({ type: "ping" }), 20);
+  t.after(() => clearInterval(alive));
+  await client.message(1);
+  for (let n = 0; n < 3; n++) {
+    const { cursor } = await holdfast.publish("a", n);
+    await until(() => client.messages.some(({ type, heads }) => type === "heartbeat" && heads.a === cursor));
+  }
 });
 
 test("[BEAT-4] a client of the session protocol that says nothing, not even a pong, is let go", async (t) => {

@@ -12,12 +12,10 @@ import {
   toHoldfastError,
 } from "@holdfast/protocol";
 import { WebSocket, WebSocketServer } from "ws";
+import type { Farewells } from "../farewells.ts";
 import type { Node } from "../node.ts";
 import { BufferedSink } from "./buffered-sink.ts";
 import { observed } from "./observed.ts";
-
-/** How long a client may leave a closing handshake unanswered, at most. */
-const closeTimeoutMsMax = 5000;
 
 /** What `ws` closes for by itself, told as everything else is: with the outcome's code as the reason. */
 const ownReasons: ReadonlyMap<number, string> = new Map([
@@ -33,14 +31,14 @@ class ReasonedWebSocket extends WebSocket {
 }
 
 /** Makes what does the handshake and the parsing; it listens to nothing itself. */
-export function createAcceptor({ messageBytesMax, heartbeatMs }: Limits): WebSocketServer {
+export function createAcceptor({ messageBytesMax }: Limits, closeTimeoutMs: number): WebSocketServer {
   const options = {
     noServer: true,
     clientTracking: false,
     // Each connection's own compressor would cost more memory than all the rest of it, and end the sharing of bytes.
     perMessageDeflate: false,
     maxPayload: messageBytesMax,
-    closeTimeout: Math.min(closeTimeoutMsMax, heartbeatMs),
+    closeTimeout: closeTimeoutMs,
     WebSocket: ReasonedWebSocket,
     // A subprotocol that is not spoken was refused before.
     handleProtocols: (offered: Set<string>) => offered.has(subprotocols.json) && subprotocols.json,
@@ -50,13 +48,13 @@ export function createAcceptor({ messageBytesMax, heartbeatMs }: Limits): WebSoc
 
 /** The frames of a session are whole and unmasked, and so are those that `ws` writes: on one socket they do not mix. */
 class WebSocketSink extends BufferedSink {
+  readonly #farewells: Farewells;
   readonly #socket: Duplex;
   readonly #websocket: WebSocket;
-  #isPaused = false;
-  #isHeld = false;
 
   constructor(node: Node, websocket: WebSocket, socket: Duplex) {
     super(node.tick, node.limits.connectionBufferBytesMax);
+    this.#farewells = node.farewells;
     this.#websocket = websocket;
     this.#socket = socket;
   }
@@ -87,23 +85,15 @@ class WebSocketSink extends BufferedSink {
     const [code, reason] = closeFor(farewell);
     // While input is paused the client's own close frame would never be read.
     this.#websocket.resume();
+    this.#websocket.once(
+      "close",
+      this.#farewells.begin(() => this.#websocket.terminate()),
+    );
     this.#websocket.close(code, reason);
   }
 
   pauseInput(paused: boolean): void {
-    this.#isPaused = paused;
-    this.#steer();
-  }
-
-  /** Stops reading for a reason of the transport's own, beside the session's. */
-  holdInput(held: boolean): void {
-    this.#isHeld = held;
-    this.#steer();
-  }
-
-  #steer(): void {
-    if (!this.isWritable) return;
-    if (this.#isPaused || this.#isHeld) this.#websocket.pause();
+    if (paused) this.#websocket.pause();
     else this.#websocket.resume();
   }
 }
@@ -149,18 +139,6 @@ function tie(session: Session, sink: WebSocketSink, websocket: WebSocket, listen
 export function serveSession({ node, websocket, socket, gate }: Accepted, token: string | undefined): void {
   const { hubs, limits, clock } = node;
   const sink = new WebSocketSink(node, websocket, socket);
-  const patient: Gate = {
-    ...gate,
-    async authenticate(given) {
-      // What the client says meanwhile waits in its socket, not here.
-      sink.holdInput(true);
-      try {
-        return await gate.authenticate(given);
-      } finally {
-        sink.holdInput(false);
-      }
-    },
-  };
   const session = new Session({
     id: node.nextSessionId(),
     hubs,
@@ -174,7 +152,7 @@ export function serveSession({ node, websocket, socket, gate }: Accepted, token:
     onClose: () => node.leave(link),
   });
   const credential = token === undefined ? {} : { token };
-  const dialogue = new Dialogue({ session, gate: patient, limits, clock, ...credential });
+  const dialogue = new Dialogue({ session, gate, limits, clock, ...credential });
   const link = sink.linkTo(session, dialogue);
   tie(session, sink, websocket, {
     receive(data, isBinary) {
