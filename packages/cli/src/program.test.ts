@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { chmodSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { exitCodes } from "./exit-codes.ts";
@@ -65,7 +66,12 @@ for (const [args, expected] of [
 }
 
 /** Runs a line as a shell does that has `holdfast` in its path; interrupts it when it follows. */
-async function runLine(t: TestContext, line: string, cwd: string, url: string): Promise<number> {
+async function runLine(
+  t: TestContext,
+  line: string,
+  cwd: string,
+  url: string,
+): Promise<{ code: number; stderr: string }> {
   const main = fileURLToPath(new URL("main.ts", import.meta.url));
   writeFileSync(join(cwd, "holdfast"), `#!/bin/sh\nexec '${process.execPath}' '${main}' "$@"\n`);
   chmodSync(join(cwd, "holdfast"), 0o755);
@@ -74,13 +80,14 @@ async function runLine(t: TestContext, line: string, cwd: string, url: string): 
   const child = spawn("sh", ["-c", isFollowing ? `exec ${line}` : line], {
     cwd,
     env: { PATH: `${cwd}:${process.env.PATH}`, HOLDFAST_URL: url },
-    stdio: ["ignore", "pipe", "inherit"],
+    stdio: ["ignore", "pipe", "pipe"],
   });
   t.after(() => child.kill("SIGKILL"));
   if (isFollowing) child.stdout.once("data", () => child.kill("SIGINT"));
   child.stdout.resume();
+  const stderr = text(child.stderr);
   const [code] = (await once(child, "close")) as [number];
-  return code;
+  return { code, stderr: await stderr };
 }
 
 test("the examples of publish and subscribe work as they stand", async (t) => {
@@ -103,10 +110,10 @@ test("the examples of publish and subscribe work as they stand", async (t) => {
     // The one asks another machine, the other a program that may not be here.
     if (/example\.com|jq/.test(example)) continue;
     const interval = setInterval(() => void holdfast.publish("orders", { later: true }), 50);
-    const code = await runLine(t, example, cwd, url);
+    const { code, stderr } = await runLine(t, example, cwd, url);
     clearInterval(interval);
     const expected = example.includes("--strict") ? 7 : /subscribe (?!.*--count)/.test(example) ? 130 : 0;
-    assert.equal(code, expected, example);
+    assert.equal(code, expected, `${example}\n${stderr}`);
   }
   assert.equal(readFileSync(join(cwd, "photo.jpg"), "utf8"), "a photo");
 });
