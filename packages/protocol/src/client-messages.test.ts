@@ -232,6 +232,12 @@ describe("a publish", () => {
     assert.deepEqual(decode(text), [{ payload: { encoding: "json", text: "2.0" } }]);
   });
 
+  test("[EVT-1] takes no other member's list for its events", () => {
+    const other = '[{"data":2.0}]';
+    const text = `{"type":"publish","a":${other},"ref":1,"channel":"a","events":[{"data":1.0}],"b":${other}}`;
+    assert.deepEqual(decode(text), [{ payload: { encoding: "json", text: "1.0" } }]);
+  });
+
   test("[EVT-1] is not mistaken by braces, brackets and quotes inside strings", () => {
     const data = JSON.stringify({ '"}]\\': ['{"data":1}', '\\"', "]}"] });
     const text = `{"x":"\\"events\\":[","type":"publish","ref":1,"channel":"a","events":[{"data":${data}}]}`;

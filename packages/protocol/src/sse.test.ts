@@ -154,6 +154,13 @@ describe("the limit of a block", () => {
   test("[BND] lets through what reaches it, block after block", () => {
     const reader = parser();
     for (let block = 0; block < 5; block++) reader.push("data:12345\n\n");
+    parser().push("\n\ndata:12345");
+  });
+
+  test("[BND] is 16 Mi characters when nobody says otherwise", () => {
+    const reader = new SseParser(() => {});
+    reader.push("x".repeat(16 * 1024 * 1024));
+    assert.throws(() => reader.push("x"), { name: "HoldfastError", code: "too_large" });
   });
 
   test("[BND] refuses what exceeds it, in one piece or in many, in one line or in many", () => {
