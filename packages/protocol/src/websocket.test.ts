@@ -3,7 +3,7 @@ import { Buffer } from "node:buffer";
 import test from "node:test";
 import * as ws from "ws";
 import { encodeUtf8 } from "./bytes.ts";
-import { frame } from "./websocket.ts";
+import { frame, pingFrame } from "./websocket.ts";
 
 // ws exports these for others to build on; its types leave them out.
 const { Receiver, Sender } = ws as unknown as {
@@ -39,6 +39,11 @@ for (const kind of kinds) {
     });
   }
 }
+
+test("a ping is the one that ws sends", () => {
+  const options = { fin: true, rsv1: false, opcode: 9, mask: false, readOnly: true };
+  assert.deepEqual([...pingFrame], [...Buffer.concat(Sender.frame(Buffer.alloc(0), options))]);
+});
 
 test("a frame copies its payload, from the middle of a buffer too", () => {
   const payload = encodeUtf8("abcdef").subarray(2, 4);
