@@ -1,3 +1,4 @@
+import { framings } from "@holdfast/core/server";
 import { HoldfastError, type Start } from "@holdfast/protocol";
 import type { Exchange } from "../exchange.ts";
 import { negotiate } from "../negotiate.ts";
@@ -14,7 +15,8 @@ export async function readChannel(node: Node, exchange: Exchange, channel: strin
   const type = negotiate(exchange.header("accept"), ["application/json", "text/event-stream"]);
   const principal = await node.gatekeeper.principalOf(exchange.request);
   if (type === "text/event-stream") {
-    await streamChannels(node, exchange, principal, new Map([[channel, resumeAt(exchange)]]));
+    const starts = new Map([[channel, resumeAt(exchange)]]);
+    await streamChannels(node, exchange, principal, starts, framings.plainSse);
     return;
   }
   await node.gatekeeper.demand(principal, "read", channel);

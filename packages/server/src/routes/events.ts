@@ -1,3 +1,4 @@
+import { compoundSse } from "@holdfast/core/server";
 import {
   type Cursor,
   HoldfastError,
@@ -17,11 +18,14 @@ export async function streamEvents(node: Node, exchange: Exchange): Promise<void
   const principal = await node.gatekeeper.principalOf(exchange.request);
   const { channels, after } = parseEventsQuery(exchange.query, node.limits.streamChannelsMax);
   const lastEventId = exchange.header("last-event-id") || after;
-  const cursors = lastEventId === undefined ? new Map<string, Cursor>() : parseCompoundCursor(lastEventId);
+  const isPosition = lastEventId === undefined || lastEventId === "oldest" || lastEventId === "latest";
+  const cursors = isPosition ? new Map<string, Cursor>() : parseCompoundCursor(lastEventId);
+  const otherwise = lastEventId === "oldest" ? "oldest" : "latest";
   const starts = new Map<string, Start>(
-    channels.map((channel) => [channel, { after: cursors.get(channel) ?? "latest" }]),
+    channels.map((channel) => [channel, { after: cursors.get(channel) ?? otherwise }]),
   );
-  await streamChannels(node, exchange, principal, starts);
+  const known = new Map([...cursors].filter(([channel]) => starts.has(channel)));
+  await streamChannels(node, exchange, principal, starts, compoundSse(known));
 }
 
 function parseEventsQuery(

@@ -1,17 +1,10 @@
 import { publishAs } from "@holdfast/core/server";
-import {
-  checkLabels,
-  type Draft,
-  decodePayload,
-  decodeUtf8,
-  HoldfastError,
-  type PublishResult,
-  parseDraftText,
-} from "@holdfast/protocol";
+import { checkLabels, decodePayload, HoldfastError, type PublishResult } from "@holdfast/protocol";
 import { readBody } from "../body.ts";
 import { conditionOf } from "../entity-tag.ts";
 import type { Exchange } from "../exchange.ts";
 import { bodyKind } from "../media-type.ts";
+import { parseBatch } from "../ndjson.ts";
 import type { Node } from "../node.ts";
 import { parseParameters } from "../parameters.ts";
 
@@ -50,22 +43,6 @@ function labelsOf(exchange: Exchange): { type?: string; key?: string; id?: strin
     ...(key === undefined ? {} : { key }),
     ...(id === undefined ? {} : { id }),
   };
-}
-
-/** Reads one event a line; an empty line, as at the end, is none. Rule POST-2. */
-export function parseBatch(body: Uint8Array): Draft[] {
-  const drafts: Draft[] = [];
-  for (const [index, line] of decodeUtf8(body).split("\n").entries()) {
-    if (line.trim() === "") continue;
-    try {
-      drafts.push(parseDraftText(line));
-    } catch (error) {
-      if (!(error instanceof HoldfastError)) throw error;
-      throw new HoldfastError(error.code, `Line ${index + 1}: ${error.message}`, { cause: error });
-    }
-  }
-  if (drafts.length === 0) throw new HoldfastError("bad_event", "A batch has at least one event.");
-  return drafts;
 }
 
 function answerPublished(exchange: Exchange, results: readonly PublishResult[], isBatch: boolean): void {

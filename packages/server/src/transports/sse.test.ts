@@ -196,6 +196,34 @@ test("[SSE-8] [CUR-4] several channels in one stream resume by one compound curs
   assert.doesNotMatch(resumed.text, /a1|a2|b1/);
 });
 
+test("[SSE-8] [READ-2] one channel on /events resumes by a compound cursor too, and oldest starts all of them there", async (t) => {
+  const { holdfast, url } = await startNode(t);
+  const first = await holdfast.publish("a", "a1");
+  const stream = await StreamClient.open(t, `${url}/events?channel=a&after=oldest`);
+  await stream.receives("a1");
+  assert.equal(stream.blocks.at(-1), `id: a=${first.cursor}\ndata: "a1"`);
+  stream.leave();
+  await holdfast.publish("a", "a2");
+  const resumed = await StreamClient.open(t, `${url}/events?channel=a&after=oldest`, {
+    headers: { "Last-Event-ID": `a=${first.cursor}` },
+  });
+  await resumed.receives("a2");
+  assert.doesNotMatch(resumed.text, /a1/);
+});
+
+test("[SSE-8] [GAP] the first ids name every cursor that was given, whichever channel speaks first", async (t) => {
+  const { holdfast, url } = await startNode(t);
+  const a1 = await holdfast.publish("a", "a1");
+  const b1 = await holdfast.publish("b", "b1");
+  await holdfast.publish("a", "a2");
+  const after = `a=${a1.cursor},b=${b1.cursor}`;
+  const stream = await StreamClient.open(t, `${url}/events?channel=a&channel=b&after=${after}`);
+  await stream.receives("a2");
+  for (const block of stream.blocks.filter((each) => each.startsWith("id: "))) {
+    assert.match(block, /^id: .*b=/);
+  }
+});
+
 test("[SSE-8] each closed channel ends by itself, and the stream when all have", async (t) => {
   const { holdfast, url } = await startNode(t);
   const stream = await StreamClient.open(t, `${url}/events?channel=a&channel=b`);

@@ -1,6 +1,5 @@
 import type { ServerResponse } from "node:http";
 import {
-  compoundSse,
   Dialogue,
   type Farewell,
   type Framing,
@@ -166,7 +165,7 @@ class PlainStream {
 }
 
 /**
- * One or several channels as Server-Sent Events, in the plain face. Rules SSE-1 to SSE-8.
+ * One or several channels as Server-Sent Events, in one of the plain faces. Rules SSE-1 to SSE-8.
  *
  * Rejects with what stands in the way before the first byte has left.
  */
@@ -175,13 +174,12 @@ export async function streamChannels(
   exchange: Exchange,
   principal: Principal,
   starts: ReadonlyMap<string, Start>,
+  face: Framing,
 ): Promise<void> {
   node.admit();
   const stream = new PlainStream(starts.size);
   const sink = new StreamSink(exchange, node);
-  const framing = observed(starts.size === 1 ? framings.plainSse : compoundSse(new Map()), (message) =>
-    stream.hear(message),
-  );
+  const framing = observed(face, (message) => stream.hear(message));
   const gate = node.gatekeeper.gateFor(exchange.request);
   sink.write(encodeUtf8(formatSse({ retryMs: drawRetryMs() })));
   const session = openLink(node, exchange, sink, { framing, principal, gate });
