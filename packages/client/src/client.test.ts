@@ -196,6 +196,7 @@ test("a publish can be given up, and one that nobody awaits fails in silence", a
     void client.publish("a", 2);
     void client.publish("a", 3);
     void client.publish("a", 4);
+    void client.publishBatch("a", [{ data: 5 }]);
     await until(() => server.head("a") === 3);
   });
 });

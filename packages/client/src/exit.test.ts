@@ -62,6 +62,7 @@ test("nor one that never answered", async () => {
     await runToItsEnd(`
       const client = connect("http://127.0.0.1:${address.port}", { transports: [${JSON.stringify(transport)}] });
       client.subscribe("a");
+      client.publish("a", 1);
       setTimeout(() => client.close(), 50);
     `);
   }

@@ -183,9 +183,7 @@ export class Feeds {
     const feeds = this.#byChannel.get(channel);
     feeds?.delete(feed);
     if (feeds?.size === 0) this.#byChannel.delete(channel);
+    // A connection that nobody uses any more lets go of everything by itself, and is there for the next one apart.
     lane.driver.tell((connection, now) => connection.unsubscribe(channel, now));
-    if (lane === this.#lanes[0] || lane.feeds.size > 0) return;
-    lane.driver.close();
-    this.#lanes.splice(this.#lanes.indexOf(lane), 1);
   }
 }

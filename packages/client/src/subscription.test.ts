@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { ChannelEvent } from "@holdfast/core/client";
 import { type FakeServer, take, until, using } from "./fake-server.test.ts";
+import { Reader } from "./reader.ts";
 
 const data = (events: readonly ChannelEvent[]) => events.map((event) => event.data);
 
@@ -215,6 +216,7 @@ test("[BND-1] one that takes nothing neither stops the others nor buffers withou
       server.publish("a", one);
       assert.deepEqual(data(await take(quick, 1)), [one]);
     }
+    assert.ok(slow instanceof Reader && slow.buffered <= 10);
     assert.deepEqual(data(await take(slow, 200)), expected);
     server.publish("a", "both");
     assert.deepEqual(data(await take(slow, 1)), ["both"]);
