@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import type { FuzzTarget } from "./targets.ts";
+import type { FuzzTarget } from "./target.ts";
 
 export interface FuzzFailure {
   /** Begin with it to meet the failure again. */

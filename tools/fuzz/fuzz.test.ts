@@ -5,7 +5,8 @@ import test, { describe } from "node:test";
 import { HoldfastError } from "@holdfast/protocol";
 import fc from "fast-check";
 import { fuzz } from "./engine.ts";
-import { holdsRoundTrip, target, targets } from "./targets.ts";
+import { holdsRoundTrip, target } from "./target.ts";
+import { targets } from "./targets.ts";
 import { watch } from "./watch.ts";
 
 const upTo = (max: number) => (executions: number) => executions < max;

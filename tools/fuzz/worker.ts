@@ -1,7 +1,7 @@
 import { parentPort, workerData } from "node:worker_threads";
 import fc from "fast-check";
 import { fuzz } from "./engine.ts";
-import type { FuzzTarget } from "./targets.ts";
+import type { FuzzTarget } from "./target.ts";
 import { Trace, type WorkerOrder } from "./watch.ts";
 
 const { module, name, seed, milliseconds, executionsMax, memory } = workerData as WorkerOrder;

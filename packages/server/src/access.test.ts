@@ -155,6 +155,7 @@ test("[AUTH-1] a principal that expires is let go on every transport", async (t)
   const { holdfast, url } = await startNode(t, {
     authenticate: (token) => ({ user: "ada", expiresAt: token === "old" ? 1 : Date.now() + 1500 }),
     authorize: () => true,
+    limits: { waitMsMax: 3_600_000 },
   });
   assert.equal((await call(`${url}/channels/a`, { headers: as("old") })).status, 401);
   const stream = await StreamClient.open(t, `${url}/channels/a`);
@@ -162,8 +163,8 @@ test("[AUTH-1] a principal that expires is let go on every transport", async (t)
   const plain = await SocketClient.open(t, `${url}/channels/a`);
   const socket = await SocketClient.open(t, `${url}/connect`);
   socket.say(hello("x", { channel: "a" }));
-  const poll = call(`${url}/channels/a?wait=60`);
-  const answer = post(`${url}/connect?wait=60`, JSON.stringify(hello("x", { channel: "a" })));
+  const poll = call(`${url}/channels/a?wait=3600`);
+  const answer = post(`${url}/connect?wait=3600`, JSON.stringify(hello("x", { channel: "a" })));
   assert.ok((await socket.message(0)).expiresAt > Date.now());
   assert.deepEqual(await plain.closes(), { code: 4401, reason: "unauthenticated" });
   assert.deepEqual(await socket.closes(), { code: 4401, reason: "unauthenticated" });

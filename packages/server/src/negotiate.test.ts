@@ -20,6 +20,7 @@ for (const [accept, chosen] of [
   ["application/json;charset=utf-8", "application/json"],
   ["text/html, ;;, nonsense, */* ; q=0.001", "application/json"],
   ["text/event-stream;q=7", "text/event-stream"],
+  ["*/*;q=0, */*", "application/json"],
 ] as const) {
   test(`[JSON-6] Accept: ${accept} chooses ${chosen}`, () => {
     assert.equal(negotiate(accept, offers), chosen);

@@ -31,7 +31,8 @@ function qualityOf(offer: string, ranges: readonly MediaRange[]): number {
     const exact = one.type === type && one.subtype === subtype;
     const fits = exact || (one.subtype === "*" && (one.type === type || one.type === "*"));
     const precise = exact ? 2 : one.type === "*" ? 0 : 1;
-    if (fits && precise > specificity) {
+    // Who names a range twice means the more welcoming one.
+    if (fits && (precise > specificity || (precise === specificity && one.quality > best))) {
       specificity = precise;
       best = one.quality;
     }

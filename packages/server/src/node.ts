@@ -1,12 +1,13 @@
-import { randomBytes } from "node:crypto";
-import { type Broker, MemoryBroker } from "@holdfast/core/broker";
+import { type Broker, MemoryBroker, type MemoryStats } from "@holdfast/core/broker";
 import { type Clock, Hubs, type Session } from "@holdfast/core/server";
 import { HoldfastError, type Limits, namespaceOf } from "@holdfast/protocol";
 import { withDeadline } from "./broker-deadline.ts";
 import { Deadlines, type Timed } from "./deadlines.ts";
+import { drawText } from "./draw.ts";
 import { Farewells } from "./farewells.ts";
 import { Gatekeeper } from "./gatekeeper.ts";
 import { type Logger, thrownField } from "./log.ts";
+import { keepInMemory } from "./memory.ts";
 import type { Settings } from "./options.ts";
 import { Origins } from "./origins.ts";
 import { Readiness } from "./readiness.ts";
@@ -47,18 +48,6 @@ export interface Link {
   readonly unsent: number;
 }
 
-const alphabet = "abcdefghijklmnopqrstuvwxyz0123456789";
-
-function drawText(length: number): string {
-  let text = "";
-  // A byte has a multiple of 36 values below 252.
-  while (text.length < length) {
-    for (const byte of randomBytes(length))
-      if (byte < 252 && text.length < length) text += alphabet[byte % 36];
-  }
-  return text;
-}
-
 /** One server process: what its routes and transports share. */
 export class Node {
   readonly id = drawText(8);
@@ -97,8 +86,8 @@ export class Node {
       },
     });
     this.farewells = new Farewells(this.deadlines, farewellMs(settings));
-    const { broker, owned } = this.#makeBroker();
-    this.#ownBroker = owned ? broker : undefined;
+    const broker = this.#chooseBroker();
+    this.#ownBroker = broker === settings.broker ? undefined : broker;
     this.broker = this.#counted(withDeadline(broker, settings.brokerDeadlineMs, this.deadlines));
     this.hubs = new Hubs({
       broker: this.broker,
@@ -114,13 +103,14 @@ export class Node {
     this.deadlines.add(this.hubs);
   }
 
-  #makeBroker(): { broker: Broker; owned: boolean } {
-    const { broker } = this.settings;
-    if (broker !== undefined && typeof broker !== "function") return { broker, owned: false };
+  #chooseBroker(): Broker {
     const { clock, settings } = this;
-    const retention = (channel: string) => settings.namespace(namespaceOf(channel)).retention;
-    if (broker !== undefined) return { broker: broker({ clock, retention }), owned: true };
-    return { broker: new MemoryBroker({ clock, epochSeed: drawText(6), retention }), owned: true };
+    const { broker = () => keepInMemory(this) } = settings;
+    if (typeof broker !== "function") return broker;
+    return broker({
+      clock,
+      retention: (channel) => settings.namespace(namespaceOf(channel)).retention,
+    });
   }
 
   #counted(broker: Broker): Broker {
@@ -179,6 +169,7 @@ export class Node {
       waiters: this.waiters.size,
       publishing: this.#publishing,
       ...this.hubs.stats(),
+      ...(this.#ownBroker instanceof MemoryBroker ? { memory: this.#ownBroker.stats() } : {}),
     };
   }
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { MemoryBroker } from "@holdfast/core/broker";
+import { defaultMemoryLimits, MemoryBroker } from "@holdfast/core/broker";
 import { defaultNamespace } from "@holdfast/core/server";
 import { defaultLimits, type Limits } from "@holdfast/protocol";
 import { ConfigurationError, createHoldfast, type HoldfastOptions } from "./index.ts";
@@ -38,6 +38,18 @@ test("[BND-2] every limit can be set, and a value that is none is refused by nam
   }
   assert.equal(readOptions({ limits: { stalledMsMax: 0 } }).limits.stalledMsMax, 0);
   assert.equal(mistakesIn({ limits: { heartbeatMs: 0 } }).length, 1);
+});
+
+test("[BND-2] the log in this process has its bounds, and another log has its own", () => {
+  assert.deepEqual(readOptions({}).memory, defaultMemoryLimits);
+  assert.equal(readOptions({ memory: { channelsMax: 5 } }).memory.channelsMax, 5);
+  assert.deepEqual(mistakesIn({ memory: { bytesMax: 0 } }), [
+    'The option "memory.bytesMax" must be a whole number from 1 up.',
+  ]);
+  const broker = new MemoryBroker({ clock: { now: () => 0 }, epochSeed: "aaaaaa" });
+  assert.deepEqual(mistakesIn({ broker, memory: {} }), [
+    '"memory" bounds the log in this process; with a "broker" there is none.',
+  ]);
 });
 
 test("all mistakes are named at once, each in a sentence", () => {

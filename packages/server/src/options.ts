@@ -1,4 +1,4 @@
-import type { Broker, Retention } from "@holdfast/core/broker";
+import { type Broker, defaultMemoryLimits, type MemoryLimits, type Retention } from "@holdfast/core/broker";
 import {
   type Action,
   type Clock,
@@ -34,6 +34,8 @@ export interface HoldfastOptions {
   /** Where the logs live: in this process unless given. A function is called once, and what it made is stopped at the end. */
   readonly broker?: Broker | ((setting: BrokerSetting) => Broker);
   readonly limits?: Partial<Limits>;
+  /** Bounds of the log in this process; not together with `broker`. */
+  readonly memory?: Partial<MemoryLimits>;
   /** By name; the namespace "" is that of channels without a ":", and the others start from it. */
   readonly namespaces?: Readonly<Record<string, NamespaceOptions>>;
   /** Resolves a token, or its absence, to a principal; null means that it is refused. Needs `authorize`. */
@@ -62,6 +64,7 @@ export interface Settings {
   readonly broker: HoldfastOptions["broker"];
   readonly brokerDeadlineMs: number;
   readonly limits: Limits;
+  readonly memory: MemoryLimits;
   readonly logger: Logger;
   readonly origins: readonly string[];
   namespace(name: string): NamespaceSettings;
@@ -127,6 +130,7 @@ const schema = v.strictObject({
     ),
   ),
   limits: v.optional(partialOf(defaultLimits, (name) => (mayBeZero.has(name as keyof Limits) ? 0 : 1))),
+  memory: v.optional(partialOf(defaultMemoryLimits, () => 1)),
   namespaces: v.optional(v.record(namespaceName, namespace, "must be an object of namespaces by name")),
   authenticate: v.optional(aFunction),
   authorize: v.optional(aFunction),
@@ -165,6 +169,9 @@ function contradictions(options: HoldfastOptions, limits: Limits): string[] {
   if (options.open === true && options.authenticate !== undefined) {
     mistakes.push('"open" and "authenticate" contradict each other; give one.');
   }
+  if (options.broker !== undefined && options.memory !== undefined) {
+    mistakes.push('"memory" bounds the log in this process; with a "broker" there is none.');
+  }
   for (const [smaller, larger] of ordered) {
     if (limits[smaller] > limits[larger]) {
       mistakes.push(
@@ -196,6 +203,7 @@ export function readOptions(options: HoldfastOptions): Settings {
     broker: options.broker,
     brokerDeadlineMs: options.brokerDeadlineMs ?? 5000,
     limits,
+    memory: { ...defaultMemoryLimits, ...options.memory },
     logger: options.logger ?? stderrLogger,
     origins: options.origins ?? [],
     namespace: namespacesOf(options.namespaces ?? {}),

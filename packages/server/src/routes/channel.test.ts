@@ -164,6 +164,15 @@ test("[JSON-4] only a page that can never change may be kept", async (t) => {
   assert.equal(await kept(`after=${epoch}-2&limit=1`, "short:a"), "public, max-age=86400");
 });
 
+test("[JSON-4] a page that was held starts where the head was then, and is nobody else's", async (t) => {
+  const { holdfast, url } = await startNode(t);
+  const held = call(`${url}/channels/a?after=latest&wait=60&limit=1`);
+  await until(() => holdfast.stats().waiters === 1);
+  await Promise.all([holdfast.publish("a", 1), holdfast.publish("a", 2)]);
+  const { headers, json } = await held;
+  assert.deepEqual([json.more, headers.get("cache-control")], [true, "no-store"]);
+});
+
 test("[JSON-4] what depends on who asks is kept by nobody in between", async (t) => {
   const { holdfast, url } = await startNode(t, { authenticate: () => ({}), authorize: () => true });
   for (let n = 1; n <= 3; n++) await holdfast.publish("a", n);

@@ -1,0 +1,8 @@
+// What reads the parts of a request, for those who feed it what it does not expect.
+export { conditionOf, namesTag, pageTag } from "./entity-tag.ts";
+export { splitTarget } from "./exchange.ts";
+export { bodyKind } from "./media-type.ts";
+export { parseBatch } from "./ndjson.ts";
+export { negotiate } from "./negotiate.ts";
+export { parseParameters, seconds, splitQuery, startOf, wholeNumber } from "./parameters.ts";
+export { channelOf, match } from "./routes.ts";

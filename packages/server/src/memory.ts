@@ -1,0 +1,29 @@
+import { MemoryBroker } from "@holdfast/core/broker";
+import { namespaceOf } from "@holdfast/protocol";
+import { drawText } from "./draw.ts";
+import { thrownField } from "./log.ts";
+import type { Node } from "./node.ts";
+
+/** How often logs that nobody writes to are relieved of what retention no longer keeps. */
+const sweepEveryMs = 30_000;
+
+/** The log in this process, for a node that was given no other. */
+export function keepInMemory({ clock, settings, deadlines, log }: Node): MemoryBroker {
+  const broker = new MemoryBroker({
+    clock,
+    epochSeed: drawText(6),
+    retention: (channel) => settings.namespace(namespaceOf(channel)).retention,
+    limits: settings.memory,
+    observerFailed: (error, channel) =>
+      log({ level: "error", message: "A follower of a log failed.", channel, error: thrownField(error) }),
+  });
+  const sweep = {
+    deadline: clock.now() + sweepEveryMs,
+    tick(now: number) {
+      sweep.deadline = now + sweepEveryMs;
+      broker.sweep();
+    },
+  };
+  deadlines.add(sweep);
+  return broker;
+}
