@@ -170,7 +170,7 @@ async function publishLines(client: Client, channel: string, { flags, interrupti
   const { signal } = interruption;
   signal.addEventListener("abort", () => process.stdin.destroy());
   try {
-    await publisher.publish(process.stdin, signal);
+    if (!signal.aborted) await publisher.publish(process.stdin, signal);
   } catch (error) {
     // Ended in the middle, the input says so.
     if (interruption.exitCode === undefined || error instanceof Failure) throw error;

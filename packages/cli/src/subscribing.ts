@@ -128,13 +128,17 @@ class Follower {
   async follow(): Promise<void> {
     const { interruption } = this.#asked;
     const stop = () => this.#done.abort();
-    for (const signal of [interruption.signal, stdout.gone]) signal.addEventListener("abort", stop);
+    for (const signal of [interruption.signal, stdout.gone]) {
+      if (signal.aborted) stop();
+      signal.addEventListener("abort", stop);
+    }
     await Promise.all([...this.#starts].map(([channel, start]) => this.#read(channel, start)));
     if (this.#failure !== undefined) throw this.#failure;
     if (interruption.exitCode !== undefined) throw new Failure(interruption.exitCode, this.#howToGoOn());
   }
 
   async #read(channel: string, start: { readonly after?: string; readonly last?: number }): Promise<void> {
+    if (this.#done.signal.aborted) return;
     try {
       const subscription = this.#client.subscribe(channel, {
         ...start,
@@ -163,7 +167,7 @@ class Follower {
     if (this.#format.json) void stdout.write(`${JSON.stringify({ gap: { channel, from, to, reason } })}\n`);
     else note(gapSentence(gap));
     if (this.#asked.flags.strict)
-      this.#fail(new Failure(exitCodes.gap, `ended because of --strict; go on with --after ${to}`));
+      this.#fail(new Failure(exitCodes.gap, ["ended because of --strict.", ...this.#howToGoOn()]));
   }
 
   #tellEnd(channel: string, cursor: string): void {

@@ -87,6 +87,17 @@ test("where several channels are named, a line begins with its own", async (t) =
   assert.deepEqual(lines(stdout).sort(), ["a\t1", "b:c\t2"]);
 });
 
+test("a hundred channels are followed on one connection, without a word of complaint", async (t) => {
+  const { holdfast, env } = await serveHere(t);
+  const channels = Array.from({ length: 100 }, (_, index) => `c${index}`);
+  for (const channel of channels) await holdfast.publish(channel, "x".repeat(2000));
+  const { code, stdout, stderr } = await run(t, ["subscribe", ...channels, "--last", "1", "--count", "100"], {
+    env,
+  });
+  assert.deepEqual([code, stderr], [0, ""]);
+  assert.deepEqual(new Set(lines(stdout).map((line) => line.split("\t")[0])), new Set(channels));
+});
+
 test("[READ-2] it starts where it is told to", async (t) => {
   const { holdfast, env } = await serveHere(t);
   const a = await publishNumbers(holdfast, "a", 0, 5);
@@ -141,7 +152,9 @@ test("[GAP-1] a gap is told on stderr, or with --json in its place; --strict mak
   const strict = await run(t, [...args, "--strict"], { env });
   assert.deepEqual([strict.code, strict.stdout], [7, ""]);
   assert.ok(
-    strict.stderr.endsWith(`holdfast: ended because of --strict; go on with --after ${to}\n`),
+    strict.stderr.endsWith(
+      `holdfast: ended because of --strict.\nholdfast: go on with: holdfast subscribe a --after ${to}\n`,
+    ),
     strict.stderr,
   );
 });
