@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Broker } from "@holdfast/core/broker";
 import {
   call,
   faultyBroker,
@@ -70,21 +69,10 @@ test("[JSON-3] [SES-6] held answers are given, not cut", async (t) => {
 });
 
 test("[ACK-1] publishes that are under way are acknowledged before their connection is let go", async (t) => {
-  const { broker } = faultyBroker();
-  let open = () => {};
-  const opened = new Promise<void>((resolve) => {
-    open = resolve;
-  });
-  const slow = new Proxy<Broker>(broker, {
-    get(target, name) {
-      if (name !== "append") return Reflect.get(target, name) as unknown;
-      return async (...given: Parameters<Broker["append"]>) => {
-        await opened;
-        return await target.append(...given);
-      };
-    },
-  });
-  const { holdfast, url } = await startNode(t, { broker: slow });
+  const { broker, faults } = faultyBroker();
+  const gate = Promise.withResolvers<void>();
+  faults.set("append", gate.promise);
+  const { holdfast, url } = await startNode(t, { broker });
   const posted = post(`${url}/channels/a`, "0");
   const client = await SocketClient.open(t, `${url}/connect`);
   client.say(hello());
@@ -92,7 +80,7 @@ test("[ACK-1] publishes that are under way are acknowledged before their connect
     client.say({ type: "publish", ref, channel: "a", events: [{ data: ref }] });
   await until(() => holdfast.stats().publishing === 11);
   const closed = holdfast.close({ spreadMs: 0 });
-  open();
+  gate.resolve();
   await closed;
   assert.equal((await posted).status, 201);
   await client.closes();

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { type TestContext, test } from "node:test";
-import type { Broker } from "@holdfast/core/broker";
 import { defaultLimits, SseParser } from "@holdfast/protocol";
 import {
   call,
@@ -198,28 +197,17 @@ test("[BND-2] [JSON-1] a page is bounded in bytes, and one larger event still fi
 });
 
 test("[BND-2] [ACK-4] a client with too many unanswered publishes is read no further, and loses none", async (t) => {
-  const { broker } = faultyBroker();
-  let open = () => {};
-  const opened = new Promise<void>((resolve) => {
-    open = resolve;
-  });
-  const slow = new Proxy<Broker>(broker, {
-    get(target, name) {
-      if (name !== "append") return Reflect.get(target, name) as unknown;
-      return async (...given: Parameters<Broker["append"]>) => {
-        await opened;
-        return await target.append(...given);
-      };
-    },
-  });
-  const { url } = await startNode(t, { broker: slow, limits: { publishesInFlightMax: 4 } });
+  const { broker, faults } = faultyBroker();
+  const gate = Promise.withResolvers<void>();
+  faults.set("append", gate.promise);
+  const { url } = await startNode(t, { broker, limits: { publishesInFlightMax: 4 } });
   const client = await SocketClient.open(t, `${url}/connect`);
   client.say({ type: "hello", subscriptions: [] });
   for (let ref = 0; ref < count; ref++) {
     client.say({ type: "publish", ref, channel: "a", events: [{ data: padding }] });
   }
   assert.notEqual(await settled(() => client.socket.bufferedAmount), 0);
-  open();
+  gate.resolve();
   await client.message(count);
   assert.deepEqual(
     client.messages.slice(1).map(({ type, ref }) => [type, ref]),
