@@ -19,6 +19,7 @@ test("a path is walked into the values of the config file, and nothing beside it
       "limits.heartbeatMs=5000",
       "namespaces.chat.retention.eventsMax=10",
       "brokerDeadlineMs=9",
+      "memory.bytesMax=4",
       "close.noticeMs=3",
     ],
     { onto },
@@ -29,6 +30,7 @@ test("a path is walked into the values of the config file, and nothing beside it
     limits: { heartbeatMs: 5000, waitMsMax: 2 },
     namespaces: { chat: { mode: "latest", retention: { eventsMax: 10 } } },
     brokerDeadlineMs: 9,
+    memory: { bytesMax: 4 },
     close: { noticeMs: 3 },
   });
   assert.equal(onto.limits.heartbeatMs, 1);

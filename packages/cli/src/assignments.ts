@@ -17,7 +17,9 @@ const form = "looks like limits.heartbeatMs=5000 or namespaces.chat.retention.ev
  */
 function parseAssignment(text: string, where: string, mistakes: string[]): Assignment | undefined {
   const [, root, rest, value] =
-    /^(limits|memory|namespaces|close)\.([^=]+)=(.*)$/.exec(text) ?? /^(brokerDeadlineMs)()=(.*)$/.exec(text) ?? [];
+    /^(limits|memory|namespaces|close)\.([^=]+)=(.*)$/.exec(text) ??
+    /^(brokerDeadlineMs)()=(.*)$/.exec(text) ??
+    [];
   const path = root === undefined || rest === undefined ? undefined : pathOf(root, rest);
   if (path === undefined || value === undefined) {
     mistakes.push(`${where} ${form}, not ${quoted(text)}.`);

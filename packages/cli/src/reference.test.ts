@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { defaultRetention } from "@holdfast/core/broker";
+import { defaultMemoryLimits, defaultRetention } from "@holdfast/core/broker";
 import { defaultNamespace } from "@holdfast/core/server";
 import { defaultLimits } from "@holdfast/protocol";
 import { exitCodes } from "./exit-codes.ts";
@@ -12,6 +12,12 @@ const reference = readFileSync(new URL("../../../docs/cli.md", import.meta.url),
 test("[BND-2] the reference has every limit with its default", () => {
   for (const [name, value] of Object.entries(defaultLimits)) {
     assert.ok(reference.includes(`| \`${name}\` | ${value} |`), name);
+  }
+});
+
+test("[BND-2] the reference has every bound of the memory broker with its default", () => {
+  for (const [name, value] of Object.entries(defaultMemoryLimits)) {
+    assert.ok(reference.includes(`\`memory.${name}\` (${value})`), name);
   }
 });
 
