@@ -37,7 +37,7 @@ export async function startDemo(wantedPort: number): Promise<Demo> {
 
   const { port } = server.address() as AddressInfo;
   const bench = await Bench.open(holdfast, () => createLaneNode(broker, port), wantedPort === 0 ? 0 : port);
-  const jobs = new Jobs(holdfast, broker, projectFolder);
+  const jobs = new Jobs(holdfast, projectFolder);
   const lines = Object.values(bench.ports).map((line) => `${host}:${line}`);
   const connectSources = lines.flatMap((line) => [`http://${line}`, `ws://${line}`]);
   const site = await Site.build(import.meta.dirname, connectSources);

@@ -47,7 +47,7 @@ async function logOf(id: string) {
 }
 
 test("[SEE] a job's log tells its progress and then what came of it, and is closed", async () => {
-  const jobs = new Jobs(holdfast, broker, folder, 0);
+  const jobs = new Jobs(holdfast, folder, 0);
   const log = await logOf(jobs.start());
   const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
   const lines = Object.entries(files).map(([path, text]) => `${sha256(text)} ${path}\n`);
@@ -61,7 +61,7 @@ test("[SEE] a job's log tells its progress and then what came of it, and is clos
 });
 
 test("[BND] a third job at the same time is refused, and those that run end with the demo", async () => {
-  const jobs = new Jobs(holdfast, broker, folder, 60_000);
+  const jobs = new Jobs(holdfast, folder, 60_000);
   jobs.start();
   jobs.start();
   assert.throws(
@@ -73,7 +73,7 @@ test("[BND] a third job at the same time is refused, and those that run end with
 
 test("[SEE] a folder that cannot be read is told, and the channel closed", async (t) => {
   t.mock.method(console, "error", () => {});
-  const jobs = new Jobs(holdfast, broker, join(folder, "nowhere"), 0);
+  const jobs = new Jobs(holdfast, join(folder, "nowhere"), 0);
   const log = await logOf(jobs.start());
   assert.deepEqual(
     log.map(({ type }) => type),

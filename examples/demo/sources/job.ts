@@ -1,7 +1,6 @@
 import { createHash, randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Broker } from "@holdfast/core/broker";
 import { HoldfastError } from "@holdfast/protocol";
 import type { Holdfast } from "@holdfast/server";
 import { checksum, listFiles } from "./project-files.ts";
@@ -32,16 +31,14 @@ const everyMs = 100;
 /** Computes checksums of a folder's files, one job for each visitor that asks. */
 export class Jobs {
   readonly #holdfast: Holdfast;
-  readonly #broker: Broker;
   readonly #folder: string;
   readonly #lastsMs: number;
   readonly #stopping = new AbortController();
   readonly #running = new Set<Promise<void>>();
 
   /** A job takes at least `lastsMs`: it would be over before anybody could reload a page. */
-  constructor(holdfast: Holdfast, broker: Broker, folder: string, lastsMs = 12_000) {
+  constructor(holdfast: Holdfast, folder: string, lastsMs = 12_000) {
     this.#holdfast = holdfast;
-    this.#broker = broker;
     this.#folder = folder;
     this.#lastsMs = lastsMs;
   }
@@ -74,7 +71,7 @@ export class Jobs {
       console.error("A job failed:", error);
       await holdfast.publish(channel, { reason: "The files could not be read." }, { type: "failed" });
     }
-    await this.#broker.close(channel);
+    await holdfast.closeChannel(channel);
   }
 
   async #check(channel: string): Promise<Outcome> {

@@ -3,6 +3,7 @@ import type { Duplex } from "node:stream";
 import { publishAs } from "@holdfast/core/server";
 import {
   checkLabels,
+  formatCursor,
   HoldfastError,
   type PublishResult,
   parseChannelName,
@@ -55,6 +56,8 @@ export interface Holdfast {
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean;
   /** Publishes from the application itself, which needs no permission. Bytes stay bytes, anything else is JSON. */
   publish(channel: string, data: unknown, options?: PublishOptions): Promise<PublishResult>;
+  /** Closes a channel: its readers are told the end once they have read it all. Rules END-1, PUB-2. */
+  closeChannel(channel: string): Promise<{ readonly cursor: string }>;
   stats(): Stats;
   /** Goes away without losing anything: resolves when everybody has been told to come back, or was cut off. */
   close(options?: CloseOptions): Promise<void>;
@@ -129,6 +132,10 @@ export function createHoldfast(options: HoldfastOptions = {}): Holdfast {
       const [result] = await publishAs(principal, node.hubs, name, [draft], condition);
       if (result === undefined) throw new HoldfastError("internal", "The broker acknowledged nothing.");
       return result;
+    },
+    async closeChannel(channel) {
+      const { epoch, head } = await node.hubs.close(parseChannelName(channel));
+      return { cursor: formatCursor({ epoch, offset: head }) };
     },
     stats: () => node.stats(),
     close(how = {}) {

@@ -31,6 +31,8 @@ export interface Stats {
   readonly publishing: number;
   /** Bytes written to sessions that their clients have not taken. */
   readonly unsentBytes: number;
+  /** What the log in this process holds, where the node has no other. */
+  readonly memory?: MemoryStats;
 }
 
 /** An answer that is held back until there is something to say. */
