@@ -230,6 +230,23 @@ test("an address that is none, or transports that are none, are refused at once"
   assert.throws(() => connect("http://127.0.0.1", { transports: [] }), { code: "bad_parameter" });
 });
 
+test("a change of transport is told once, and a page's own server needs no address", async () => {
+  await using({ transports: ["sse"] }, async (_, server) => {
+    Object.assign(globalThis, { location: { href: `${server.url}/some/page.html` } });
+    const client = connect("/", { timing, transports: ["sse"] });
+    Reflect.deleteProperty(globalThis, "location");
+    const told: unknown[] = [];
+    client.on("transport", (transport) => told.push(transport));
+    const stop = client.on("state", () => stop());
+    await client.subscribe("a").ready;
+    server.onSay = () => true;
+    server.cut();
+    await until(() => client.state.type === "recovering" || server.hellos.length > 2);
+    client.close();
+    assert.deepEqual(told, ["sse", undefined]);
+  });
+});
+
 test("a server below a path is reached there", async () => {
   const server = await FakeServer.start();
   const client = connect(`${server.url}/live?x=1`, { timing, transports: ["sse"] });

@@ -32,7 +32,6 @@ export class Driver {
   #isTurnDue = false;
   /** What is yet to be done, in order. */
   readonly #queue: Effect[] = [];
-  #isPerforming = false;
   #unwatch: (() => void) | undefined;
 
   constructor(
@@ -70,13 +69,10 @@ export class Driver {
 
   #turn(): void {
     this.#isTurnDue = false;
+    // One queue for all turns: an application that closes from within a callback takes one in the middle of another.
     this.#queue.push(...this.#connection.effects(clock.now()));
-    // An application that closes from within a callback takes its turn in the middle of another.
-    if (this.#isPerforming) return;
-    this.#isPerforming = true;
     for (let effect = this.#queue.shift(); effect !== undefined; effect = this.#queue.shift())
       this.#perform(effect);
-    this.#isPerforming = false;
     this.#setTimer();
   }
 

@@ -22,6 +22,22 @@ export interface LinkHandlers {
   lost(loss: Loss): void;
 }
 
+/** Keeps the promise of `LinkHandlers`, whatever is still on its way when the link is closed. */
+export function whileOpen(handlers: LinkHandlers, closed: AbortSignal): LinkHandlers {
+  const guard =
+    <Given extends unknown[]>(tell: (...given: Given) => void) =>
+    (...given: Given) => {
+      if (!closed.aborted) tell(...given);
+    };
+  return {
+    opened: guard(() => handlers.opened()),
+    heard: guard(() => handlers.heard()),
+    message: guard((json: unknown) => handlers.message(json)),
+    answered: guard((more: boolean) => handlers.answered(more)),
+    lost: guard((loss: Loss) => handlers.lost(loss)),
+  };
+}
+
 export interface Link {
   /** Only a WebSocket can speak. */
   send?(text: string): void;

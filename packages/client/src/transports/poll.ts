@@ -1,14 +1,13 @@
 import { HoldfastError, isRecord } from "@holdfast/protocol";
 import { hasType, readJson, toFailure, toLoss } from "../answer.ts";
-import type { Link, LinkHandlers, LinkRequest, Network } from "./link.ts";
+import { type Link, type LinkHandlers, type LinkRequest, type Network, whileOpen } from "./link.ts";
 
 /** One poll: `POST /connect`, answered with a list of messages. Rules SES-3 and SES-6. */
 export function openPoll(request: LinkRequest, handlers: LinkHandlers, network: Network): Link {
   const controller = new AbortController();
   const { signal } = controller;
-  exchange(request, handlers, network, signal).catch((error: unknown) => {
-    if (!signal.aborted) handlers.lost(toFailure(error));
-  });
+  const open = whileOpen(handlers, signal);
+  exchange(request, open, network, signal).catch((error: unknown) => open.lost(toFailure(error)));
   return { close: () => controller.abort() };
 }
 
@@ -21,23 +20,14 @@ async function exchange(
   const target = new URL("connect", url);
   if (waitMs > 0) target.searchParams.set("wait", String(waitMs / 1000));
   const headers = { Accept: "application/json", "Content-Type": "application/json" };
-  const response = await network.fetch(target, {
-    method: "POST",
-    headers,
-    body: hello,
-    cache: "no-store",
-    signal,
-  });
+  const init = { method: "POST", headers, body: hello, cache: "no-store", signal } as const;
+  const response = await network.fetch(target, init);
   if (response.status !== 200 || !hasType(response, "application/json")) {
-    const loss = await toLoss(response);
-    if (!signal.aborted) handlers.lost(loss);
+    handlers.lost(await toLoss(response));
     return;
   }
   handlers.opened();
-  const answer = await readJson(response, () => {
-    if (!signal.aborted) handlers.heard();
-  });
-  if (signal.aborted) return;
+  const answer = await readJson(response, () => handlers.heard());
   if (!isRecord(answer) || !Array.isArray(answer["messages"])) {
     throw new HoldfastError("bad_message", "The answer holds no list of messages.");
   }

@@ -1,13 +1,14 @@
 import { parseJson, SseParser } from "@holdfast/protocol";
 import { hasType, readText, toFailure, toLoss } from "../answer.ts";
-import type { Link, LinkHandlers, LinkRequest, Network } from "./link.ts";
+import { type Link, type LinkHandlers, type LinkRequest, type Network, whileOpen } from "./link.ts";
 
 /** One event stream: `POST /connect`, which no EventSource can ask for. */
 export function openSse(request: LinkRequest, handlers: LinkHandlers, network: Network): Link {
   const controller = new AbortController();
   const { signal } = controller;
-  stream(request, handlers, network, signal).catch((error: unknown) => {
-    if (!signal.aborted) handlers.lost(toFailure(error));
+  const open = whileOpen(handlers, signal);
+  stream(request, open, network, signal).catch((error: unknown) => {
+    open.lost(toFailure(error));
     // Whatever is wrong with it, it is not read to its end.
     controller.abort();
   });
@@ -21,27 +22,18 @@ async function stream(
   signal: AbortSignal,
 ): Promise<void> {
   const headers = { Accept: "text/event-stream", "Content-Type": "application/json" };
-  const target = new URL("connect", url);
-  const response = await network.fetch(target, {
-    method: "POST",
-    headers,
-    body: hello,
-    cache: "no-store",
-    signal,
-  });
+  const init = { method: "POST", headers, body: hello, cache: "no-store", signal } as const;
+  const response = await network.fetch(new URL("connect", url), init);
   // A 200 of another type is a proxy's page, or an error that nobody marked as one.
   if (response.status !== 200 || !hasType(response, "text/event-stream")) {
-    const loss = await toLoss(response);
-    if (!signal.aborted) handlers.lost(loss);
+    handlers.lost(await toLoss(response));
     return;
   }
   handlers.opened();
-  const parser = new SseParser(({ data }) => {
-    if (!signal.aborted) handlers.message(parseJson(data));
-  });
+  const parser = new SseParser(({ data }) => handlers.message(parseJson(data)));
   await readText(response, (piece) => {
-    if (!signal.aborted) handlers.heard();
+    handlers.heard();
     parser.push(piece);
   });
-  if (!signal.aborted) handlers.lost({ type: "ended" });
+  handlers.lost({ type: "ended" });
 }
