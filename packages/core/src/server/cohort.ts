@@ -7,9 +7,6 @@ import { RecentBatches } from "./recent-batches.ts";
 import type { NamespaceSettings } from "./settings.ts";
 import { Tail } from "./tail.ts";
 
-/** Pages that are kept encoded for readers that lag, in payload bytes of full ones. */
-const recentPages = 4;
-
 /** The readers that stand at the front of a channel, and the tail of the log that they are given from. */
 export class Cohort {
   readonly #channel: string;
@@ -29,7 +26,7 @@ export class Cohort {
     this.#epoch = start.epoch;
     this.#front = start.offset;
     this.#tail = this.#newTail(start.offset);
-    this.#recent = new RecentBatches(recentPages * limits.bytesMax);
+    this.#recent = new RecentBatches(limits);
   }
 
   get epoch(): string {
@@ -50,7 +47,7 @@ export class Cohort {
     return this.#tail.length;
   }
 
-  /** Payload bytes in memory, those of batches that lag behind included. */
+  /** Bytes in memory: payloads in the tail, and batches kept for readers that lag. */
   get bytes(): number {
     return this.#tail.bytes + this.#recent.bytes;
   }

@@ -1,5 +1,8 @@
+import type { ReadLimits } from "../broker/port.ts";
 import type { Batch } from "./batch.ts";
 
+/** How many full pages there is room for. */
+const pagesMax = 4;
 /** What an event costs beside its payload: its labels, its cursor, and what JavaScript adds. */
 const eventOverheadBytes = 128;
 
@@ -7,15 +10,15 @@ const eventOverheadBytes = 128;
  * Batches of one log by where they start, with the bytes they were encoded to, for readers that come to the same
  * place a little later. What lies between two offsets of a log never changes, so none is ever out of date.
  *
- * Beyond `bytesMax` the batch goes that came first.
+ * Beyond four full pages the batch goes that came first.
  */
 export class RecentBatches {
   readonly #batches = new Map<number, Batch>();
   readonly #bytesMax: number;
   #bytes = 0;
 
-  constructor(bytesMax: number) {
-    this.#bytesMax = bytesMax;
+  constructor({ eventsMax, bytesMax }: ReadLimits) {
+    this.#bytesMax = pagesMax * (bytesMax + (eventsMax + 1) * eventOverheadBytes);
   }
 
   get bytes(): number {

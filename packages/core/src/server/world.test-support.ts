@@ -289,6 +289,7 @@ export class World {
   /** Lets time pass, stopping at every deadline on the way. */
   async pass(ms: number): Promise<void> {
     const until = this.clock.time + ms;
+    await this.settle();
     for (;;) {
       const timed = [this.hubs, ...this.clients.map((client) => client.timed)];
       const next = Math.min(...timed.map(({ deadline }) => deadline));
