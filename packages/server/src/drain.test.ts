@@ -99,10 +99,11 @@ test("[CALM] who does not leave is cut off at the deadline", async (t) => {
     "Host: localhost",
     "Content-Type: text/plain",
     "Content-Length: 100",
+    "Expect: 100-continue",
     "",
     "never finished",
   );
-  await until(() => holdfast.stats().connections === 1);
+  await stuck.receives("100 Continue");
   await holdfast.close({ spreadMs: 0, deadlineMs: 200 });
   await stuck.closes();
   assert.equal(log.length, 1);
