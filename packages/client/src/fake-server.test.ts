@@ -5,28 +5,8 @@ import type { Duplex } from "node:stream";
 import { formatSse, HoldfastError, toProblem } from "@holdfast/protocol";
 import { WebSocketServer } from "ws";
 import { type Client, type ClientOptions, connect } from "./client.ts";
+import { type Asked, type Log, type Say, Session } from "./fake-session.test.ts";
 import { memoryOf } from "./memory.ts";
-
-interface StoredEvent {
-  readonly offset: number;
-  readonly json: Record<string, unknown>;
-}
-
-interface Log {
-  epoch: string;
-  floor: number;
-  events: StoredEvent[];
-  closed: boolean;
-}
-
-type Say = (message: object) => unknown;
-
-interface Subscription {
-  readonly channel: string;
-  readonly after?: string;
-  readonly last?: number;
-  readonly signals?: boolean;
-}
 
 const heartbeatMs = 60_000;
 
@@ -46,7 +26,7 @@ export class FakeServer {
   readonly #sessions = new Set<Session>();
   /** Every request, as `METHOD path accept`. */
   readonly requests: string[] = [];
-  readonly hellos: { token?: string; instance?: string; subscriptions: Subscription[] }[] = [];
+  readonly hellos: { token?: string; instance?: string; subscriptions: Asked[] }[] = [];
   readonly sockets = new Set<Duplex>();
   /** Tokens that are refused. */
   readonly refusedTokens = new Set<string | undefined>();
@@ -162,7 +142,7 @@ export class FakeServer {
     session.heard.push(message);
     if (message.type === "ping") session.say({ type: "pong" });
     if (message.type === "subscribe") {
-      for (const subscription of message["subscriptions"] as Subscription[]) session.subscribe(subscription);
+      for (const subscription of message["subscriptions"] as Asked[]) session.subscribe(subscription);
     }
     if (message.type === "unsubscribe") {
       for (const channel of message["channels"] as string[]) session.unsubscribe(channel);
@@ -261,76 +241,6 @@ export class FakeServer {
     );
     response.on("close", () => session && this.#sessions.delete(session));
     if (!waits) finish();
-  }
-}
-
-/** One session, and what it reads. */
-export class Session {
-  readonly heard: { type: string; [field: string]: unknown }[] = [];
-  readonly socket: Duplex;
-  readonly #fake: FakeServer;
-  readonly #say: Say;
-  readonly #cursors = new Map<string, number>();
-
-  constructor(fake: FakeServer, say: Say, socket: Duplex) {
-    this.#fake = fake;
-    this.#say = say;
-    this.socket = socket;
-  }
-
-  say(message: { type: string; [field: string]: unknown }): void {
-    if (!this.#fake.onSay?.(message, this)) this.#say(message);
-  }
-
-  /** Says it, whatever the orders. */
-  force(message: object): void {
-    this.#say(message);
-  }
-
-  subscribe({ channel, after = "latest", last }: Subscription): void {
-    if (this.#cursors.has(channel)) {
-      this.say({ type: "error", code: "already_subscribed", message: channel, retry: "never", channel });
-      return;
-    }
-    const { epoch, floor } = this.#fake.log(channel);
-    const head = this.#fake.head(channel);
-    const asked = after === "latest" ? head : after === "oldest" ? floor : Number(after.split("-")[1]);
-    const from = last === undefined ? asked : Math.max(floor, head - last);
-    const asIs = /-/.test(after) ? after : `${epoch}-${from}`;
-    this.#cursors.set(channel, from);
-    this.say({ type: "subscribed", channel, cursor: asIs, head: `${epoch}-${head}` });
-    if (!asIs.startsWith(`${epoch}-`) || from < floor) {
-      this.say({
-        type: "gap",
-        channel,
-        from: asIs,
-        to: `${epoch}-${floor}`,
-        reason: asIs.startsWith(`${epoch}-`) ? "expired" : "epoch",
-      });
-      this.#cursors.set(channel, floor);
-    }
-    this.flush();
-  }
-
-  unsubscribe(channel: string): void {
-    this.#cursors.delete(channel);
-    this.say({ type: "unsubscribed", channel });
-  }
-
-  flush(): void {
-    for (const [channel, from] of this.#cursors) {
-      const { epoch, events, closed } = this.#fake.log(channel);
-      const news = events.filter(({ offset }) => offset > from);
-      const to = news.at(-1)?.offset ?? from;
-      this.#cursors.set(channel, to);
-      if (news.length > 0) {
-        const list = news.map(({ json }) => json);
-        this.say({ type: "events", channel, from: `${epoch}-${from}`, to: `${epoch}-${to}`, events: list });
-      }
-      if (!closed) continue;
-      this.#cursors.delete(channel);
-      this.say({ type: "end", channel, cursor: `${epoch}-${to}` });
-    }
   }
 }
 

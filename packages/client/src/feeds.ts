@@ -86,7 +86,16 @@ export class Feeds {
       this.#feedOf.get(reader)?.feed.settle();
     } else if (reader.buffered <= this.#settings.bufferedMax / 2) {
       this.#apart.delete(reader);
+      this.#rejoin(reader, cursor);
+    }
+  }
+
+  #rejoin(reader: Reader, cursor: string): void {
+    try {
       this.add(reader, { after: parseCursor(cursor) });
+    } catch (error) {
+      // Nobody asked just now who could be given the error.
+      reader.fail(error instanceof Error ? error : new Error(String(error)));
     }
   }
 

@@ -59,6 +59,7 @@ export class Reader<Data = unknown> implements Subscription<Data> {
   readonly #inbox: Inbox<Data>;
   readonly #host: ReaderHost;
   readonly #attached = Promise.withResolvers<{ readonly cursor: string }>();
+  readonly #onAbort = () => this.abort(this.options.signal?.reason);
   #joinData: unknown;
   #isOver = false;
 
@@ -77,7 +78,7 @@ export class Reader<Data = unknown> implements Subscription<Data> {
       over: () => this.#leave(),
     });
     const { signal } = options;
-    signal?.addEventListener("abort", () => this.abort(signal.reason), { once: true });
+    signal?.addEventListener("abort", this.#onAbort);
   }
 
   get position(): string | undefined {
@@ -137,6 +138,7 @@ export class Reader<Data = unknown> implements Subscription<Data> {
   #leave(): void {
     if (this.#isOver) return;
     this.#isOver = true;
+    this.options.signal?.removeEventListener("abort", this.#onAbort);
     this.#attached.reject(new Error("The subscription is over."));
     this.#host.left(this as Reader);
   }

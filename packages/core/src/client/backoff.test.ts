@@ -3,7 +3,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { Backoff } from "./backoff.ts";
 
-const bounds = { baseMs: 1000, capMs: 30_000, stableMs: 10_000 };
+const bounds = { backoffBaseMs: 1000, backoffCapMs: 30_000, stableMs: 10_000 };
 
 test("[CLI-8] the bound doubles with every failure, up to the cap", () => {
   const backoff = new Backoff(bounds, () => 0.999_999);

@@ -1,3 +1,7 @@
+import type { Timing } from "./timing.ts";
+
+type Bounds = Pick<Timing, "backoffBaseMs" | "backoffCapMs" | "stableMs">;
+
 /** How long to wait between attempts: exponential, with full jitter, capped. Rule CLI-8. */
 export class Backoff {
   readonly #baseMs: number;
@@ -7,10 +11,10 @@ export class Backoff {
   #failures = 0;
 
   /** `random` yields numbers from 0 up to, but not including, 1. */
-  constructor(bounds: { baseMs: number; capMs: number; stableMs: number }, random: () => number) {
-    this.#baseMs = bounds.baseMs;
-    this.#capMs = bounds.capMs;
-    this.#stableMs = bounds.stableMs;
+  constructor(timing: Bounds, random: () => number, capMs = timing.backoffCapMs) {
+    this.#baseMs = timing.backoffBaseMs;
+    this.#capMs = capMs;
+    this.#stableMs = timing.stableMs;
     this.#random = random;
   }
 

@@ -1,35 +1,20 @@
 import { type Draft, HoldfastError, isInstance, parseChannelName } from "@holdfast/protocol";
 import { Backoff } from "./backoff.ts";
+import { Conversation } from "./conversation.ts";
 import { Credential } from "./credential.ts";
 import { type Effect, type Loss, type Posted, Turn } from "./effects.ts";
-import { decodeIncoming, type Incoming, toError } from "./incoming.ts";
-import { candidates, Ladder, type Needs, type TransportMemory } from "./ladder.ts";
+import { decodeIncoming } from "./incoming.ts";
+import { candidates, Ladder } from "./ladder.ts";
 import { Lifeline } from "./lifeline.ts";
 import type { Link } from "./link.ts";
+import type { ConnectionOptions } from "./options.ts";
 import { Posts } from "./posts.ts";
 import { Publishing } from "./publishing.ts";
-import { Reading } from "./reading.ts";
 import { Recovery } from "./recovery.ts";
 import { ClosedError, type CloseReason, type ConnectionState, StateReporter } from "./state.ts";
 import type { Wants } from "./subscription.ts";
 import { Subscriptions } from "./subscriptions.ts";
 import { defaultTiming, earliest, type Timing } from "./timing.ts";
-
-export interface ConnectionOptions extends Needs {
-  /** 8 to 64 of A-Z a-z 0-9 _ -, drawn by the shell, the same as long as this connection lives. */
-  readonly instance: string;
-  /** Whether nobody is to be asked for a token. */
-  readonly anonymous: boolean;
-  /** Yields numbers from 0 up to, but not including, 1. */
-  readonly random: () => number;
-  readonly memory?: TransportMemory;
-  readonly client?: { readonly name: string; readonly version: string };
-  readonly timing?: Partial<Timing>;
-  /** Events of one channel that may await their application before the channel is parked; 1,000. */
-  readonly bufferedEventsMax?: number;
-  /** Publishes that may await their answer; 1,000. */
-  readonly pendingPublishesMax?: number;
-}
 
 /**
  * One client's connection to a server: many channels and publishes, over links that come and go.
@@ -38,17 +23,16 @@ export interface ConnectionOptions extends Needs {
  * passed (`deadline`). Given the same inputs it does the same: it has no clock, no chance and no sockets of its own.
  */
 export class Connection {
-  readonly #options: ConnectionOptions;
   readonly #turn = new Turn();
   readonly #timing: Timing;
   readonly #credential: Credential;
   readonly #subscriptions: Subscriptions;
-  readonly #reading: Reading;
   readonly #publishing: Publishing;
   readonly #posts: Posts;
   readonly #ladder: Ladder;
   readonly #recovery: Recovery;
   readonly #lifeline: Lifeline;
+  readonly #conversation: Conversation;
   readonly #reporter: StateReporter;
   #isOffline = false;
   #closed: CloseReason | undefined;
@@ -58,35 +42,50 @@ export class Connection {
     if (!isInstance(options.instance)) {
       throw new HoldfastError("bad_parameter", '"instance" is 8 to 64 of A-Z a-z 0-9 _ -.');
     }
-    const { random } = options;
+    const { random, instance, client, toleranceMs } = options;
     const timing = { ...defaultTiming, ...options.timing };
     const turn = this.#turn;
-    this.#options = options;
+    const credential = new Credential(options.anonymous, turn, timing, random);
+    const subscriptions = new Subscriptions(turn, timing, random, options.bufferedEventsMax ?? 1000);
+    const publishing = new Publishing(turn, timing, random, options.pendingPublishesMax ?? 1000);
+    const ladder = new Ladder(candidates(options), options.memory ?? { blocked: new Map() }, timing, random);
+    const recovery = new Recovery(turn, ladder, timing, random);
+    const renewBackoff = new Backoff(timing, random);
+    const introduction = { instance, client };
+    const refuse = (error: HoldfastError) => this.#refuse(error);
+    const conversation = new Conversation({
+      turn,
+      credential,
+      subscriptions,
+      publishing,
+      introduction,
+      refuse,
+    });
+    const host = {
+      hello: conversation.hello.bind(conversation),
+      mayWait: () => !subscriptions.hasUnknownPosition,
+      adopted: (link: Link) => this.#adopted(link),
+      dropped: (link: Link) => publishing.linkLost(link),
+      refused: refuse,
+    };
     this.#timing = timing;
-    this.#credential = new Credential(options.anonymous, turn, timing, random);
-    this.#subscriptions = new Subscriptions(turn, timing, random, options.bufferedEventsMax ?? 1000);
-    this.#reading = new Reading(turn, this.#subscriptions);
-    this.#publishing = new Publishing(turn, timing, random, options.pendingPublishesMax ?? 1000);
-    this.#posts = new Posts(turn, this.#publishing, options.instance);
-    this.#ladder = new Ladder(candidates(options), options.memory ?? { blocked: new Map() }, timing, random);
-    this.#recovery = new Recovery(turn, this.#ladder, timing, random);
+    this.#credential = credential;
+    this.#subscriptions = subscriptions;
+    this.#publishing = publishing;
+    this.#posts = new Posts(turn, publishing, instance);
+    this.#ladder = ladder;
+    this.#recovery = recovery;
     this.#reporter = new StateReporter(turn, timing.graceMs);
-    const { backoffBaseMs: baseMs, backoffCapMs: capMs, stableMs } = timing;
+    this.#conversation = conversation;
     this.#lifeline = new Lifeline({
       turn,
       timing,
-      ladder: this.#ladder,
-      recovery: this.#recovery,
-      credential: this.#credential,
-      renewBackoff: new Backoff({ baseMs, capMs, stableMs }, random),
-      toleranceMs: options.toleranceMs,
-      host: {
-        hello: (link) => this.#hello(link),
-        mayWait: () => !this.#subscriptions.hasUnknownPosition,
-        adopted: (link) => this.#adopted(link),
-        dropped: (link) => this.#publishing.linkLost(link),
-        refused: (error) => this.#refuse(error),
-      },
+      ladder,
+      recovery,
+      credential,
+      renewBackoff,
+      toleranceMs,
+      host,
     });
   }
 
@@ -136,12 +135,7 @@ export class Connection {
   /** Joins a subscribed channel as a member with this data, or updates it; `undefined` leaves. Rule PRS-1. */
   join(channel: string, data: unknown, now: number): void {
     this.#at(now);
-    const link = this.#lifeline.current;
-    const wants = this.#subscriptions.change(channel, { join: data });
-    if (wants === undefined || link?.transport !== "websocket" || link.place(channel)?.state !== "attached")
-      return;
-    link.move(channel, { wants });
-    this.#say(link, { type: "presence", channel, data: data ?? null });
+    this.#conversation.join(this.#lifeline.current, channel, data);
   }
 
   /** The application has taken `count` of the events given to it. */
@@ -177,12 +171,8 @@ export class Connection {
     this.#at(now);
     this.#checkOpen();
     const link = this.#lifeline.current;
-    // An error that answers it names only the channel: where that is being joined, it would look like a refusal.
-    if (link?.transport === "websocket" && link.place(parseChannelName(channel))?.state === "attached") {
-      this.#say(link, { type: "signal", channel, key, data });
-    } else {
-      this.#posts.signal(channel, key, data);
-    }
+    if (link !== undefined && this.#conversation.signal(link, channel, key, data)) return;
+    this.#posts.signal(parseChannelName(channel), key, data);
   }
 
   close(now: number): void {
@@ -212,7 +202,7 @@ export class Connection {
     try {
       const message = decodeIncoming(json);
       this.#lifeline.heard(link, message);
-      if (message !== undefined) this.#receive(link, message);
+      if (message !== undefined) this.#conversation.receive(link, message);
       this.#lifeline.advance(link);
     } catch (error) {
       if (!(error instanceof HoldfastError)) throw error;
@@ -249,13 +239,7 @@ export class Connection {
     }
     this.#publishing.release();
     const link = this.#lifeline.current;
-    if (link === undefined || link.token === token) return;
-    if (link.transport !== "websocket") {
-      link.stale = true;
-      return;
-    }
-    link.token = token;
-    this.#say(link, { type: "auth", token });
+    if (link !== undefined) this.#conversation.renewToken(link);
   }
 
   /** The application could not give a token now; it is asked again. */
@@ -267,7 +251,7 @@ export class Connection {
   posted(post: number, posted: Posted, now: number): void {
     this.#at(now);
     const refusal = this.#posts.posted(post, posted);
-    if (refusal !== undefined) this.#reauthenticate(refusal.token, refusal.error);
+    if (refusal !== undefined) this.#conversation.reauthenticate(refusal.token, refusal.error);
   }
 
   // --- what the device tells --------------------------------------------------------------------
@@ -310,48 +294,14 @@ export class Connection {
     if (now > this.#turn.now) this.#turn.now = now;
   }
 
-  #receive(link: Link, message: Incoming): void {
-    if (message.type === "published") {
-      this.#publishing.published(message.ref, message.results);
-    } else if (message.type === "expiring") {
-      this.#credential.renew();
-    } else if (message.type === "error" && message.channel === undefined) {
-      this.#failed(link, toError({ ...message }), message.ref);
-    } else if (link.phase !== "good") {
-      throw new HoldfastError("bad_message", `The first message was "${message.type}", not "welcome".`);
-    } else {
-      const error = this.#reading.receive(link, message);
-      if (error !== undefined) this.#reauthenticate(link.token, error);
-    }
-  }
-
-  #failed(link: Link, error: HoldfastError, ref: number | undefined): void {
-    if (ref !== undefined) this.#publishing.refused(ref, error);
-    // On HTTP it answers the `hello`, and the answer ends. A WebSocket that is to end for it says so as it closes.
-    else if (link.transport !== "websocket") link.lastError = error;
-    if (error.retry === "reauthenticate") this.#reauthenticate(link.token, error);
-  }
-
-  #reauthenticate(token: string | undefined, error: HoldfastError): void {
-    const final = this.#credential.refused(token, error);
-    if (final !== undefined) this.#refuse(final);
-  }
-
   #settle(): void {
     this.#subscriptions.tick();
     const link = this.#lifeline.current;
-    if (link !== undefined) this.#reconcile(link);
+    if (link !== undefined) this.#conversation.reconcile(link);
     const speaks = this.#lifeline.transport === "websocket";
     this.#lifeline.settle(this.#subscriptions.open > 0 || (speaks && this.#publishing.size > 0));
     this.#flush();
     this.#reporter.update(this.#currentState());
-  }
-
-  #reconcile(link: Link): void {
-    const { join, leave } = this.#subscriptions.reconcile(link);
-    if (leave.length > 0) this.#say(link, { type: "unsubscribe", channels: leave });
-    if (join.length > 0)
-      this.#say(link, { type: "subscribe", subscriptions: join.map((one) => one.toWire()) });
   }
 
   #flush(): void {
@@ -364,20 +314,10 @@ export class Connection {
     this.#posts.flushSignals(this.#credential);
   }
 
-  #hello(link: Link): string {
-    const { client, instance } = this.#options;
-    const subscriptions = this.#subscriptions.attachAll(link);
-    return JSON.stringify({ type: "hello", token: link.token, client, instance, subscriptions });
-  }
-
   #adopted(link: Link): void {
     this.#subscriptions.review(link);
     this.#publishing.release();
-  }
-
-  #say(link: Link, message: object): void {
-    this.#turn.emit({ type: "send", link: link.id, text: JSON.stringify(message) });
-    link.sent(this.#turn.now);
+    this.#conversation.renewToken(link);
   }
 
   #currentState(): ConnectionState {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { HoldfastError } from "@holdfast/protocol";
-import type { ConnectionOptions } from "./connection.ts";
+import type { ConnectionOptions } from "./options.ts";
 import { Rig, welcomeMessage } from "./rig.test.ts";
 
 const refusal = { type: "refused", error: new HoldfastError("unauthenticated", "expired") } as const;
@@ -201,6 +201,16 @@ test("[CLI-9] a renewed token that is refused in place is renewed once more", ()
   assert.deepEqual(rig.sent(rig.link).at(-1), { type: "auth", token: "three" });
   rig.say(rig.link, unauthenticated);
   assert.equal(rig.connection.state.type, "closed");
+});
+
+test("a link that was opened with the older token is told of the newer one when it comes into use", () => {
+  const rig = live({ need: "duplex" });
+  rig.turn((connection, now) => connection.wake(true, now));
+  rig.say(rig.link - 1, { type: "expiring", inMs: 1_000 });
+  give(rig, "two");
+  assert.equal(rig.hello.token, "one");
+  rig.welcome();
+  assert.deepEqual(rig.sent(rig.link), [{ type: "auth", token: "two" }]);
 });
 
 test("a link that was opened with an older token does not spoil a newer one", () => {

@@ -25,8 +25,7 @@ export class Credential {
     this.#anonymous = anonymous;
     this.#turn = turn;
     this.#timing = timing;
-    const { backoffBaseMs: baseMs, backoffCapMs: capMs, stableMs } = timing;
-    this.#backoff = new Backoff({ baseMs, capMs, stableMs }, random);
+    this.#backoff = new Backoff(timing, random);
   }
 
   get token(): string | undefined {

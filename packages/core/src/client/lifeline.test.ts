@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { ConnectionOptions } from "./connection.ts";
+import type { ConnectionOptions } from "./options.ts";
 import { events, limits, Rig, received, welcomeMessage } from "./rig.test.ts";
 
 const heartbeatMs = 15_000;
@@ -193,9 +193,7 @@ test("[CLI-6] an outcome of this protocol is no evidence about a transport", () 
 test("[CLI-7] [MOVE-1] it climbs back while it reads on, and drops the worse link once the better has answered", () => {
   const rig = new Rig(duplex);
   rig.subscribe("a");
-  rig.accept();
-  rig.advance(5_000);
-  rig.probed(true);
+  rig.swallow();
   const stream = rig.welcome();
   rig.say(stream, events("a", 0, 2));
   for (let i = 0; i < 6; i++) {
@@ -218,9 +216,7 @@ test("[CLI-7] [MOVE-1] it climbs back while it reads on, and drops the worse lin
 test("[CLI-7] a climb that fails changes nothing, and is tried again later", () => {
   const rig = new Rig(duplex);
   rig.subscribe("a");
-  rig.accept();
-  rig.advance(5_000);
-  rig.probed(true);
+  rig.swallow();
   const stream = rig.welcome();
   const climbs: number[] = [];
   while (climbs.length < 3) {
@@ -234,17 +230,6 @@ test("[CLI-7] a climb that fails changes nothing, and is tried again later", () 
   assert.equal(rig.all("probe").length, 1, "evidence about the transport in use it is not");
   const waits = climbs.map((at, index) => Math.round((at - (climbs[index - 1] ?? 5_000)) / minute));
   assert.deepEqual(waits, [1, 2, 4]);
-});
-
-test("[CLI-8] a delay that the server gives wins over the backoff, and over a wake", () => {
-  const rig = live(duplex);
-  rig.say(rig.link, { type: "reconnect", delayMs: 7_777, reason: "drain" });
-  rig.lose();
-  rig.turn((connection, now) => connection.wake(true, now));
-  rig.advance(7_776);
-  assert.equal(rig.open.size, 0);
-  rig.advance(1);
-  assert.equal(rig.open.size, 1);
 });
 
 test("[MOVE-1] asked to reconnect and not cut off, it changes over without a break", () => {
@@ -323,189 +308,6 @@ test("garbage ends a link, not the connection: nothing is lost and nothing repea
   assert.deepEqual(received(rig, "a"), [1, 2, 3]);
 });
 
-test("a long poll is answered at once first, then held no longer than a heartbeat", () => {
-  const rig = new Rig({ transports: ["long-poll"] });
-  rig.subscribe("a");
-  const waits = () => rig.all("open").map(({ waitMs }) => waitMs);
-  const subscribed = { type: "subscribed", channel: "a", cursor: "k-5", head: "k-5" };
-  assert.deepEqual(waits(), [0]);
-  rig.answer(rig.link, false, welcomeMessage(), subscribed);
-  assert.deepEqual(waits(), [0, 15_000]);
-  assert.deepEqual(rig.hello.subscriptions, [{ channel: "a", after: "k-5" }]);
-  rig.answer(rig.link, true, welcomeMessage(), subscribed, events("a", 5, 7));
-  assert.deepEqual(rig.hello.subscriptions, [{ channel: "a", after: "k-7" }]);
-});
-
-test("a long poll that resumes waits for news from its second request on", () => {
-  const rig = new Rig({ transports: ["long-poll"] });
-  rig.subscribe("a", { start: { after: { epoch: "k", offset: 5 } } });
-  rig.answer(rig.link, false, welcomeMessage(), {
-    type: "subscribed",
-    channel: "a",
-    cursor: "k-5",
-    head: "k-5",
-  });
-  assert.deepEqual(
-    rig.all("open").map(({ now, waitMs }) => [now, waitMs]),
-    [
-      [0, 0],
-      [0, 15_000],
-    ],
-  );
-});
-
-test("[CLI-5] a held poll is dead when it was not answered in its time and a heartbeat more", () => {
-  const rig = new Rig({ transports: ["long-poll"] });
-  rig.subscribe("a");
-  rig.answer(rig.link, false, welcomeMessage(), {
-    type: "subscribed",
-    channel: "a",
-    cursor: "k-5",
-    head: "k-5",
-  });
-  rig.advance(29_999);
-  assert.equal(rig.open.size, 1);
-  rig.advance(1);
-  assert.equal(rig.open.size, 0);
-});
-
-test("an answer that arrives slowly is alive as long as it arrives", () => {
-  const rig = new Rig({ transports: ["long-poll"] });
-  rig.subscribe("a");
-  const subscribed = { type: "subscribed", channel: "a", cursor: "k-5", head: "k-5" };
-  rig.answer(rig.link, false, welcomeMessage(), subscribed);
-  const { link } = rig;
-  for (let i = 0; i < 5; i++) {
-    rig.advance(20_000);
-    rig.turn((connection, now) => connection.linkHeard(link, now));
-  }
-  rig.answer(link, false, welcomeMessage(), subscribed, events("a", 5, 6));
-  assert.deepEqual(received(rig, "a"), [6]);
-});
-
-test("[CLI-8] a long poll that is answered empty before its time is not followed at once", () => {
-  const rig = new Rig({ transports: ["long-poll"], toleranceMs: 2_000 });
-  rig.subscribe("a");
-  const subscribed = { type: "subscribed", channel: "a", cursor: "k-5", head: "k-5" };
-  while (rig.now < 20_000) {
-    while (rig.open.size > 0) rig.answer(rig.link, true, welcomeMessage(), subscribed);
-    rig.advance(100);
-  }
-  assert.ok(rig.all("open").length <= 12, `${rig.all("open").length} requests in 20 s`);
-});
-
-test("a poll asks again when its tolerance is used up, or at once while there is more", () => {
-  const rig = new Rig({ toleranceMs: 10_000 });
-  rig.subscribe("a");
-  assert.equal(rig.transport, "poll");
-  const subscribed = { type: "subscribed", channel: "a", cursor: "k-0", head: "k-9" };
-  rig.answer(rig.link, true, welcomeMessage(), subscribed, events("a", 0, 5));
-  assert.equal(rig.open.size, 1);
-  rig.answer(rig.link, false, welcomeMessage(), subscribed, events("a", 5, 9));
-  assert.equal(rig.open.size, 0);
-  assert.deepEqual(rig.connection.state, { type: "live", transport: "poll" });
-  rig.advance(9_999);
-  assert.equal(rig.open.size, 0);
-  rig.advance(1);
-  assert.deepEqual(rig.hello.subscriptions, [{ channel: "a", after: "k-9" }]);
-});
-
-test("[SES-3] a change of subscriptions does not wait for the next poll", () => {
-  const rig = new Rig({ toleranceMs: 10_000 });
-  rig.subscribe("a");
-  rig.answer(rig.link, false, welcomeMessage(), {
-    type: "subscribed",
-    channel: "a",
-    cursor: "k-0",
-    head: "k-0",
-  });
-  rig.subscribe("b");
-  assert.equal(rig.hello.subscriptions.length, 2);
-});
-
-test("an answer without a welcome is no answer", () => {
-  const rig = new Rig({ transports: ["poll"] });
-  rig.subscribe("a");
-  rig.answer(rig.link, true);
-  assert.equal(rig.open.size, 0);
-  assert.equal(rig.all("probe").length, 1);
-});
-
-test("after a sleep a link that was silent for long is replaced at once, without a break", () => {
-  for (const need of ["receive", "duplex"] as const) {
-    const rig = live({ need });
-    rig.say(rig.link, events("a", 0, 2));
-    const old = rig.link;
-    rig.sleep(600_000);
-    assert.equal(rig.open.size, 2);
-    assert.deepEqual(rig.hello.subscriptions, [{ channel: "a", after: "k-2" }]);
-    rig.welcome();
-    assert.ok(!rig.open.has(old));
-    assert.deepEqual(rig.news("state"), []);
-  }
-});
-
-test("after a short sleep a WebSocket is asked whether it lives", () => {
-  const rig = live(duplex);
-  const { link } = rig;
-  rig.sleep(heartbeatMs + 6_000);
-  assert.deepEqual(rig.sent(link), [{ type: "ping" }]);
-  assert.equal(rig.open.size, 1);
-  rig.advance(2_000);
-  assert.ok(!rig.open.has(link));
-  const other = live(duplex);
-  other.sleep(heartbeatMs + 6_000);
-  other.say(other.link, { type: "pong" });
-  other.advance(5_000);
-  assert.equal(other.all("open").length, 1);
-});
-
-test("a wake while it waits for its next attempt makes it now", () => {
-  const rig = live();
-  rig.lose();
-  for (let i = 0; i < 6; i++) {
-    rig.reopen();
-    rig.lose();
-    rig.probed(false);
-  }
-  assert.equal(rig.open.size, 0);
-  rig.turn((connection, now) => connection.wake(false, now));
-  assert.equal(rig.open.size, 1);
-});
-
-test("an attempt that was under way when the machine fell asleep says nothing about its transport", () => {
-  const rig = new Rig(duplex);
-  rig.subscribe("a");
-  rig.accept();
-  rig.sleep(3_600_000);
-  assert.deepEqual(rig.all("probe"), []);
-  assert.equal(rig.transport, "websocket");
-});
-
-test("sockets do not multiply, however often the network changes", () => {
-  const rig = live(duplex);
-  for (let i = 0; i < 50; i++) {
-    rig.turn((connection, now) => connection.offline(now));
-    rig.turn((connection, now) => connection.online(now));
-    rig.advance(100);
-    assert.ok(rig.open.size <= 2);
-  }
-  rig.welcome();
-  assert.equal(rig.open.size, 1);
-});
-
-test("another network gets the best transport again", () => {
-  const rig = new Rig(duplex);
-  rig.subscribe("a");
-  rig.accept();
-  rig.advance(5_000);
-  rig.probed(true);
-  rig.welcome();
-  rig.turn((connection, now) => connection.online(now));
-  rig.welcome();
-  assert.equal(rig.transport, "websocket");
-});
-
 test("a channel that is slow to be answered does not keep two links open", () => {
   const rig = live();
   const old = rig.link;
@@ -537,9 +339,7 @@ test("what was blocked a moment ago is not tried first by the next client", () =
   const memory = { blocked: new Map() };
   const rig = new Rig({ ...duplex, memory });
   rig.subscribe("a");
-  rig.accept();
-  rig.advance(5_000);
-  rig.probed(true);
+  rig.swallow();
   const next = new Rig({ ...duplex, memory });
   next.subscribe("a");
   assert.equal(next.transport, "sse");

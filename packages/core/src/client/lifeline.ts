@@ -1,6 +1,7 @@
 import type { HoldfastError } from "@holdfast/protocol";
 import type { Backoff } from "./backoff.ts";
 import type { Credential } from "./credential.ts";
+import { Demand } from "./demand.ts";
 import type { Loss, Turn } from "./effects.ts";
 import type { Incoming } from "./incoming.ts";
 import type { Ladder, Transport } from "./ladder.ts";
@@ -42,18 +43,18 @@ const silence: Loss = { type: "failed", reason: "Nothing came in time." };
  */
 export class Lifeline {
   readonly #parts: Parts;
+  readonly #demand: Demand;
   #current: Link | undefined;
   #coming: Link | undefined;
   /** Replace the link in use although nothing is wrong with what it carries. */
   #isDoubtful = false;
   /** The link in use is not replaced before this: the last try failed. */
   #renewAt = -Infinity;
-  #phase: "idle" | "wanted" | "lingering" = "idle";
-  #lingersUntil = Infinity;
   #wasLive = false;
 
   constructor(parts: Parts) {
     this.#parts = parts;
+    this.#demand = new Demand(parts.timing.lingerMs);
   }
 
   /** The link in use. */
@@ -62,7 +63,7 @@ export class Lifeline {
   }
 
   get isIdle(): boolean {
-    return this.#phase === "idle";
+    return this.#demand.phase === "idle";
   }
 
   /** Whether it has been live since it was last idle. */
@@ -86,20 +87,16 @@ export class Lifeline {
   }
 
   /** Opens what is to be opened and closes what nobody wants. Comes last in every turn. */
-  settle(wanted: boolean): void {
-    if (wanted) {
-      if (this.#phase === "idle") this.#parts.ladder.restart(this.#now);
-      this.#phase = "wanted";
+  settle(isWanted: boolean): void {
+    const wasIdle = this.isIdle;
+    this.#demand.update(isWanted, this.#current !== undefined, this.#now);
+    if (this.#demand.phase === "wanted") {
+      if (wasIdle) this.#parts.ladder.restart(this.#now);
       if (this.#current === undefined) this.#connect();
       else this.#keep(this.#current);
-      return;
+    } else if (this.isIdle && !wasIdle) {
+      this.release();
     }
-    if (this.#phase === "wanted") {
-      this.#phase = "lingering";
-      this.#lingersUntil = this.#now + this.#parts.timing.lingerMs;
-    }
-    const isOver = this.#current === undefined || this.#lingersUntil <= this.#now;
-    if (this.#phase === "lingering" && isOver) this.release();
   }
 
   /** Closes everything. */
@@ -111,7 +108,7 @@ export class Lifeline {
     this.#current = undefined;
     this.#isDoubtful = false;
     this.#wasLive = false;
-    this.#phase = "idle";
+    this.#demand.end();
     recovery.clear();
   }
 
@@ -320,10 +317,15 @@ export class Lifeline {
     const { credential, ladder, recovery } = this.#parts;
     const coming = this.#coming;
     const current = this.#current;
-    const watched = [recovery.probeDeadAt, current?.deadAt, current?.pingAt, coming?.deadAt];
+    const watched = [
+      recovery.probeDeadAt,
+      this.#demand.deadline,
+      current?.deadAt,
+      current?.pingAt,
+      coming?.deadAt,
+    ];
     if (coming !== undefined) watched.push(this.#overdueAt(coming));
-    if (this.#phase === "lingering") watched.push(this.#lingersUntil);
-    if (this.#phase !== "wanted" || !credential.isReady) return earliest(...watched);
+    if (this.#demand.phase !== "wanted" || !credential.isReady) return earliest(...watched);
     if (current?.phase === "resting") watched.push(current.pollAt);
     if (coming !== undefined) return earliest(...watched);
     if (current === undefined) return earliest(...watched, recovery.attemptAt);

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { HoldfastError } from "@holdfast/protocol";
-import type { ConnectionOptions } from "./connection.ts";
 import type { Posted } from "./effects.ts";
+import type { ConnectionOptions } from "./options.ts";
 import { Rig } from "./rig.test.ts";
 
 const result = (offset: number, duplicate = false) => ({ cursor: `k-${offset}`, at: 7, duplicate });
@@ -217,9 +217,7 @@ test("an answer that is none is no acknowledgement", () => {
 test("[ACK-4] a channel's publishes go by one road at a time", () => {
   const rig = new Rig({ need: "duplex", transports: ["websocket", "sse"] });
   rig.subscribe("a");
-  rig.accept();
-  rig.advance(5000);
-  rig.probed(true);
+  rig.swallow();
   assert.equal(rig.transport, "sse");
   rig.welcome();
   rig.publish(1, "a", 1);

@@ -57,9 +57,8 @@ export class Publishing {
     this.#turn = turn;
     this.#timing = timing;
     this.#pendingMax = pendingMax;
-    const { backoffBaseMs: baseMs, publishTimeoutMs, stableMs } = timing;
     // Far below the time that a publish has, so that it is tried several times.
-    this.#backoff = new Backoff({ baseMs, capMs: publishTimeoutMs / 6, stableMs }, random);
+    this.#backoff = new Backoff(timing, random, timing.publishTimeoutMs / 6);
   }
 
   get size(): number {

@@ -21,8 +21,7 @@ export class Recovery {
     this.#turn = turn;
     this.#ladder = ladder;
     this.#timing = timing;
-    const { backoffBaseMs: baseMs, backoffCapMs: capMs, stableMs } = timing;
-    this.#backoff = new Backoff({ baseMs, capMs, stableMs }, random);
+    this.#backoff = new Backoff(timing, random);
   }
 
   /** Failures since things were last well. */

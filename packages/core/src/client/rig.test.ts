@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { type Draft, toPayload } from "@holdfast/protocol";
-import { Connection, type ConnectionOptions } from "./connection.ts";
+import { Connection } from "./connection.ts";
 import type { Effect } from "./effects.ts";
+import type { ConnectionOptions } from "./options.ts";
 import type { Wants } from "./subscription.ts";
 
 type Kind = Effect["type"];
@@ -156,6 +157,13 @@ export class Rig {
       for (const message of messages) connection.linkMessage(link, message, now);
       connection.linkAnswered(link, more, now);
     });
+  }
+
+  /** The newest link is accepted and then stays silent, while plain HTTP works: proof against its transport. */
+  swallow(): void {
+    this.accept();
+    this.advance(5_000);
+    this.probed(true);
   }
 
   lose(link = this.link, reason = "cut"): void {

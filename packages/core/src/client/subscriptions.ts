@@ -22,8 +22,7 @@ export class Subscriptions {
   constructor(turn: Turn, timing: Timing, random: () => number, bufferedMax: number) {
     this.#turn = turn;
     this.#bufferedMax = bufferedMax;
-    const { backoffBaseMs: baseMs, backoffCapMs: capMs, stableMs } = timing;
-    this.#backoff = new Backoff({ baseMs, capMs, stableMs }, random);
+    this.#backoff = new Backoff(timing, random);
   }
 
   /** How many are neither ended nor refused. */
