@@ -35,13 +35,17 @@ const cursor: fc.Arbitrary<Cursor> = fc.record(
   { epoch: pick("az09", 1, 24), offset: fc.maxSafeNat() },
   { noNullPrototype: true },
 );
+/** Without backslashes: V8 can take a name for an earlier one that holds one (nodejs/node#63785). */
+const json = fc.json({
+  stringUnit: fc.string({ minLength: 1, maxLength: 1 }).filter((char) => char !== "\\"),
+});
 // Through JSON once, because -0 does not survive it.
-const data = fc.json().map((text) => JSON.parse(JSON.stringify(JSON.parse(text))) as unknown);
+const data = json.map((text) => JSON.parse(JSON.stringify(JSON.parse(text))) as unknown);
 const list = fc.array(data, { maxLength: 3 });
 const draft = record(
   {
     payload: fc.oneof(
-      fc.json().map(jsonPayload),
+      json.map(jsonPayload),
       fc.string().map(textPayload),
       fc.uint8Array().map((bytes) => ({ encoding: "base64" as const, bytes })),
     ),
@@ -122,7 +126,7 @@ test("arbitrary text and JSON are refused with the code that fits, and with noth
     "bad_utf8",
   ]);
   fc.assert(
-    fc.property(fc.oneof(near, fc.json(), fc.string({ unit: codePoint })), (text) => {
+    fc.property(fc.oneof(near, json, fc.string({ unit: codePoint })), (text) => {
       try {
         decodeClientMessage(text);
       } catch (error) {

@@ -21,8 +21,12 @@ const reserved = ["gap", "end", "reconnect", "error", "open"];
 
 /** Lone surrogates included. The library's own unit "binary" takes seconds to set up. */
 const codePoint = fc.nat(0x10ffff).map((code) => String.fromCodePoint(code));
+/** Without backslashes: V8 can take a name for an earlier one that holds one (nodejs/node#63785). */
+const json = fc.json({
+  stringUnit: fc.string({ minLength: 1, maxLength: 1 }).filter((char) => char !== "\\"),
+});
 const payloads: fc.Arbitrary<Payload> = fc.oneof(
-  fc.json().map(jsonPayload),
+  json.map(jsonPayload),
   fc
     .string({ unit: codePoint })
     .filter((text) => text.isWellFormed())

@@ -18,25 +18,33 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
 // written: parsed and serialised again, 12345678901234567890 would be 12345678901234567000.
 // None of it recurses into values: text of one megabyte can nest half a million deep. Each loop ends with the text.
 
-const space = /[ \t\r\n]*/y;
 const scalar = /[^,\]} \t\r\n]*/y;
 
-function skip(pattern: RegExp, text: string, at: number): number {
-  pattern.lastIndex = at;
-  pattern.test(text);
-  return pattern.lastIndex;
+function scalarEnd(text: string, start: number): number {
+  scalar.lastIndex = start;
+  scalar.test(text);
+  return scalar.lastIndex;
+}
+
+/** Of the characters up to the space, valid JSON has between tokens only those that mean nothing. */
+function skipSpace(text: string, start: number): number {
+  let at = start;
+  while (text.charCodeAt(at) <= 0x20) at++;
+  return at;
 }
 
 /** Where the first value of `text` begins. */
 export function valueStart(text: string): number {
-  return skip(space, text, 0);
+  return skipSpace(text, 0);
 }
 
 /** Where the value that begins at `start` ends. */
 export function valueEnd(text: string, start: number): number {
   const opening = text[start];
+  // Past the end a sticky search would begin again at the start.
+  if (opening === undefined) throw cutShort();
   if (opening === '"') return stringEnd(text, start);
-  if (opening !== "{" && opening !== "[") return skip(scalar, text, start);
+  if (opening !== "{" && opening !== "[") return scalarEnd(text, start);
   let depth = 0;
   for (let at = start; at < text.length; at++) {
     const char = text[at];
@@ -60,6 +68,11 @@ function cutShort(): HoldfastError {
   return new HoldfastError("bad_json", "The text ends inside a JSON value.");
 }
 
+function nameAt(text: string, start: number, end: number): string {
+  const plain = text.slice(start + 1, end - 1);
+  return plain.includes("\\") ? (JSON.parse(text.slice(start, end)) as string) : plain;
+}
+
 /**
  * Visits each member of the object that begins at `start`, repeated names included; answers where the object ends.
  * `visit` is told where the member's value begins, and answers where it ends.
@@ -69,24 +82,24 @@ export function visitMembers(
   start: number,
   visit: (name: string, start: number) => number,
 ): number {
-  let at = skip(space, text, start + 1);
+  let at = skipSpace(text, start + 1);
   while (text[at] !== "}") {
     const nameEnd = stringEnd(text, at);
-    const name = JSON.parse(text.slice(at, nameEnd)) as string;
-    const colon = skip(space, text, nameEnd);
-    at = skip(space, text, visit(name, skip(space, text, colon + 1)));
-    if (text[at] === ",") at = skip(space, text, at + 1);
+    const name = nameAt(text, at, nameEnd);
+    const colon = skipSpace(text, nameEnd);
+    at = skipSpace(text, visit(name, skipSpace(text, colon + 1)));
+    if (text[at] === ",") at = skipSpace(text, at + 1);
   }
   return at + 1;
 }
 
 /** Visits each element of the array that begins at `start`; answers where the array ends. */
 export function visitElements(text: string, start: number, visit: (start: number) => number): number {
-  let at = skip(space, text, start + 1);
+  let at = skipSpace(text, start + 1);
   while (text[at] !== "]") {
     if (at >= text.length) throw cutShort();
-    at = skip(space, text, visit(at));
-    if (text[at] === ",") at = skip(space, text, at + 1);
+    at = skipSpace(text, visit(at));
+    if (text[at] === ",") at = skipSpace(text, at + 1);
   }
   return at + 1;
 }
