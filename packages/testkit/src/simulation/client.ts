@@ -1,8 +1,8 @@
 import { type Draft, HoldfastError, parsePosition, type Start } from "@holdfast/protocol";
+import type { PublishAudit } from "../history/publish-audit.ts";
+import type { ReaderAudit } from "../history/reader-audit.ts";
 import { Device, type DeviceHost, type DeviceOptions, type News } from "./device.ts";
-import type { PublishAudit } from "./publish-audit.ts";
 import type { Random } from "./random.ts";
-import type { ReaderAudit } from "./reader-audit.ts";
 
 export interface ClientHost extends DeviceHost {
   /** How long the application takes with what it was given. */

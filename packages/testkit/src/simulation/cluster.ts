@@ -1,6 +1,6 @@
 import type { Gate } from "@holdfast/core/server";
 import { defaultLimits, HoldfastError, type Limits } from "@holdfast/protocol";
-import type { Checker } from "./checker.ts";
+import type { Checker } from "../history/checker.ts";
 import type { Line, ServerEnd } from "./line.ts";
 import type { Engine } from "./log-engine.ts";
 import { NodeBroker } from "./node-broker.ts";

@@ -1,11 +1,11 @@
 import { Connection, type Effect, type Timing, type Transport } from "@holdfast/core/client";
 import type { ServerMessage } from "@holdfast/protocol";
-import type { Checker } from "./checker.ts";
+import type { Checker } from "../history/checker.ts";
+import { WireAudit } from "../history/wire-audit.ts";
 import { type LinkHearer, readAnswer, readPosted, readStream, readWebSocket } from "./client-lines.ts";
 import type { Down, Line, Request } from "./line.ts";
 import type { Random } from "./random.ts";
 import type { Timeline } from "./timeline.ts";
-import { WireAudit } from "./wire-audit.ts";
 
 export interface DeviceHost {
   readonly timeline: Timeline;

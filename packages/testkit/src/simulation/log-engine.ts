@@ -11,9 +11,9 @@ import {
   type Retention,
 } from "@holdfast/core/broker";
 import type { Cursor, Draft, LogEvent, Position } from "@holdfast/protocol";
-import type { Checker } from "./checker.ts";
+import type { Checker } from "../history/checker.ts";
+import { TruthLog } from "../history/truth-log.ts";
 import type { Timeline } from "./timeline.ts";
-import { TruthLog } from "./truth-log.ts";
 
 export interface LogEngineOptions {
   readonly retention: Retention;

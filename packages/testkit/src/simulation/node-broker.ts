@@ -11,7 +11,7 @@ import type {
   ReadLimits,
 } from "@holdfast/core/broker";
 import { type Cursor, type Draft, HoldfastError, type Position } from "@holdfast/protocol";
-import type { Checker } from "./checker.ts";
+import type { Checker } from "../history/checker.ts";
 import type { Engine } from "./log-engine.ts";
 import { Pipe } from "./pipe.ts";
 import type { Random } from "./random.ts";

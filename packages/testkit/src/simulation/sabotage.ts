@@ -1,9 +1,9 @@
 import type { AppendResult } from "@holdfast/core/broker";
 import type { Effect } from "@holdfast/core/client";
+import type { Promised } from "../history/violation.ts";
 import type { Down } from "./line.ts";
 import type { Engine } from "./log-engine.ts";
 import type { WorldOptions } from "./options.ts";
-import type { Promised } from "./violation.ts";
 import type { Sabotage } from "./world.ts";
 
 /** A way to break a promise, and how it must come to light. */

@@ -14,7 +14,7 @@ import {
   parseCursor,
   parseDraftText,
 } from "@holdfast/protocol";
-import type { Checker } from "./checker.ts";
+import type { Checker } from "../history/checker.ts";
 import type { Line, Request, ServerEnd } from "./line.ts";
 import type { NodeBroker } from "./node-broker.ts";
 import type { Random } from "./random.ts";

@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import type { Effect, Timing } from "@holdfast/core/client";
 import { type Draft, sameCursor } from "@holdfast/protocol";
-import { Checker } from "./checker.ts";
+import { Checker } from "../history/checker.ts";
+import type { Violation } from "../history/violation.ts";
 import { Client, type ClientHost } from "./client.ts";
 import { Cluster } from "./cluster.ts";
 import type { Down, ServerEnd } from "./line.ts";
@@ -11,7 +12,6 @@ import type { WorldOptions } from "./options.ts";
 import type { Action, StartKind, Step } from "./plan.ts";
 import { Random } from "./random.ts";
 import { Timeline } from "./timeline.ts";
-import type { Violation } from "./violation.ts";
 
 /** Breaks the world on purpose, to see whether the checker notices. */
 export interface Sabotage {

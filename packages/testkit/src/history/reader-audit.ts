@@ -9,6 +9,7 @@ import {
   payloadValue,
   type Start,
   sameCursor,
+  sseData,
 } from "@holdfast/protocol";
 import type { TruthLog } from "./truth-log.ts";
 import type { Fail } from "./violation.ts";
@@ -16,12 +17,23 @@ import type { Fail } from "./violation.ts";
 /** An event as a reader was given it. */
 export interface SeenEvent {
   readonly cursor: string;
-  readonly at: number;
+  /** Absent where a face does not say it; then `key`, `id` and `from` are not compared either. */
+  readonly at?: number;
+  /** A JSON value, a string or a Uint8Array; a `Raw` where a face gives the payload alone. */
   readonly data: unknown;
   readonly type?: string;
   readonly key?: string;
   readonly id?: string;
   readonly from?: string;
+}
+
+/** A payload as the text that plain Server-Sent Events carry, which does not tell its kind. Rule SSE-2. */
+export class Raw {
+  readonly text: string;
+
+  constructor(text: string) {
+    this.text = text;
+  }
 }
 
 /** What may be left out, and for how great a lag. */
@@ -241,10 +253,12 @@ export class ReaderAudit {
   }
 }
 
+const labels = ["type", "key", "id", "from"] as const;
+
 function differenceOf(seen: SeenEvent, event: LogEvent | undefined): string | undefined {
   if (event === undefined) return "nothing in the log at that place";
-  if (seen.at !== event.at) return `at ${seen.at} instead of ${event.at}`;
-  for (const label of ["type", "key", "id", "from"] as const) {
+  if (seen.at !== undefined && seen.at !== event.at) return `at ${seen.at} instead of ${event.at}`;
+  for (const label of seen.at === undefined ? (["type"] as const) : labels) {
     if (seen[label] !== event[label]) return `${label} ${seen[label]} instead of ${event[label]}`;
   }
   return sameData(seen.data, event.payload)
@@ -253,6 +267,7 @@ function differenceOf(seen: SeenEvent, event: LogEvent | undefined): string | un
 }
 
 function sameData(data: unknown, payload: Payload): boolean {
+  if (data instanceof Raw) return data.text === rawText(payload);
   if (payload.encoding === "text") return data === payload.text;
   if (payload.encoding === "json") return JSON.stringify(data) === JSON.stringify(JSON.parse(payload.text));
   return (
@@ -260,6 +275,11 @@ function sameData(data: unknown, payload: Payload): boolean {
     data.length === payload.bytes.length &&
     data.every((byte, index) => byte === payload.bytes[index])
   );
+}
+
+function rawText(payload: Payload): string {
+  // Line ends are those of the stream.
+  return sseData(payload).replaceAll(/\r\n|\r/g, "\n");
 }
 
 function show(data: unknown): string {

@@ -1,0 +1,85 @@
+import { after, before, describe, test } from "node:test";
+import {
+  Bench,
+  type BenchOptions,
+  type NodeUnderTest,
+  namespaces,
+  type SessionUnderTest,
+  type TransportsUnderTest,
+} from "./transports/bench.ts";
+import { type Hearer, type Lane, type TransportName, transportNames } from "./transports/lane.ts";
+import { moving } from "./transports/moving.ts";
+import { plainLongPoll, plainPoll } from "./transports/plain-json.ts";
+import { plainSse } from "./transports/plain-sse.ts";
+import { plainWebSocket } from "./transports/plain-websocket.ts";
+import { reading } from "./transports/reading.ts";
+import { speaking } from "./transports/speaking.ts";
+import { switchBetween } from "./transports/switching.ts";
+
+export type { Hearer, Lane, NodeUnderTest, SessionUnderTest, TransportName, TransportsUnderTest };
+export { namespaces as conformanceNamespaces };
+
+/** The four ways to read a channel's URL without a library of ours. */
+export const plainLanes: readonly Lane[] = [plainWebSocket, plainSse, plainLongPoll, plainPoll];
+
+function sessionLanes({ connect }: TransportsUnderTest): readonly Lane[] {
+  return transportNames.map((transport) => ({
+    name: `session ${transport}`,
+    face: "session",
+    transport,
+    read({ url, channel, after: start }, hearer) {
+      const session = connect(url, [transport]);
+      session.read(channel, start, hearer);
+      return () => session.close();
+    },
+  }));
+}
+
+/** Registers a test for every promise that each transport of both faces keeps, and for every change from one to another. */
+export function transportConformance(under: TransportsUnderTest, options: BenchOptions = {}): void {
+  const lanes = [...sessionLanes(under), ...plainLanes];
+  let node: NodeUnderTest;
+  before(async () => {
+    node = await under.start();
+  });
+  after(() => node.stop());
+  /** A test with a bench of its own on the one node. */
+  const prove = (title: string, run: (bench: Bench) => Promise<void>) =>
+    test(title, async () => {
+      const bench = await Bench.open(under, node, options);
+      try {
+        await run(bench);
+      } finally {
+        await bench.stop();
+      }
+    });
+
+  for (const lane of lanes) {
+    describe(lane.name, () => {
+      for (const rule of reading) prove(rule.title, (bench) => rule.prove(bench, lane));
+    });
+  }
+  for (const transport of transportNames) {
+    describe(`publishing over ${transport}`, () => {
+      for (const rule of speaking) prove(rule.title, (bench) => rule.prove(bench, transport));
+    });
+  }
+  describe("from one lane to another", () => {
+    for (const rule of moving) prove(rule.title, (bench) => rule.prove(bench, lanes));
+  });
+  describe("one client, while events flow", () => {
+    for (const best of transportNames) {
+      for (const other of transportNames) {
+        if (!areDistinct(best, other)) continue;
+        prove(`[MOVE-1] [CLI-7] from ${best} to ${other} and back`, (bench) =>
+          switchBetween(bench, best, other),
+        );
+      }
+    }
+  });
+}
+
+/** A proxy cannot tell a long poll from a poll, so that a client never changes between these two by itself. */
+function areDistinct(one: TransportName, other: TransportName): boolean {
+  return one !== other && !(one.endsWith("poll") && other.endsWith("poll"));
+}
