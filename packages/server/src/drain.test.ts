@@ -18,7 +18,7 @@ test("[HTTP-3] [CALM] readiness is red before anybody is let go", async (t) => {
   const stream = await StreamClient.open(t, `${url}/channels/a`);
   await stream.receives("id: ");
   assert.equal((await call(`${url}/health/ready`)).status, 200);
-  const closed = holdfast.close({ noticeMs: 300, spreadMs: 0 });
+  const closed = holdfast.close({ noticeMs: 3_600_000, spreadMs: 0 });
   const ready = await call(`${url}/health/ready`);
   assert.deepEqual([ready.status, ready.json.code], [503, "draining"]);
   assert.equal((await call(`${url}/health/live`)).status, 200);
@@ -28,7 +28,8 @@ test("[HTTP-3] [CALM] readiness is red before anybody is let go", async (t) => {
   const late = await call(`${url}/channels/a`, { headers: { Accept: "text/event-stream" } });
   assert.deepEqual([late.status, late.json.code], [503, "draining"]);
   assert.equal((await post(`${url}/channels/a`, "1")).status, 201);
-  await closed;
+  // Called again, it waits out no more of the notice.
+  await Promise.all([holdfast.close(), closed]);
   assert.match(stream.text, /event: reconnect/);
 });
 

@@ -56,7 +56,10 @@ export async function seeOff({ farewells }: Node, isLate: () => boolean): Promis
 
 const farewellPollMs = 20;
 
-/** Resolves after `ms`. Keeps the process alive, which a signal's timeout does not: it is not done before this is. */
-export async function pause(ms: number): Promise<void> {
-  if (ms > 0) await setTimeout(ms);
+/**
+ * Resolves after `ms`, or as soon as the signal is aborted. Keeps the process alive, which a signal's timeout does not:
+ * it is not done before this is.
+ */
+export async function pause(ms: number, signal?: AbortSignal): Promise<void> {
+  if (ms > 0) await setTimeout(ms, undefined, signal && { signal }).catch(() => {});
 }

@@ -59,7 +59,10 @@ export interface Holdfast {
   /** Closes a channel: its readers are told the end once they have read it all. Rules END-1, PUB-2. */
   closeChannel(channel: string): Promise<{ readonly cursor: string }>;
   stats(): Stats;
-  /** Goes away without losing anything: resolves when everybody has been told to come back, or was cut off. */
+  /**
+   * Goes away without losing anything: resolves when everybody has been told to come back, or was cut off. Called again,
+   * it waits out no more of the notice.
+   */
   close(options?: CloseOptions): Promise<void>;
 }
 
@@ -72,10 +75,11 @@ export function createHoldfast(options: HoldfastOptions = {}): Holdfast {
   const listeners = new Set<Listener>();
   const attachments = new Set<() => void>();
   let closing: Promise<void> | undefined;
+  const hurry = new AbortController();
 
   const close = async (how: CloseOptions): Promise<void> => {
     node.isDraining = true;
-    await pause(how.noticeMs ?? 0);
+    await pause(how.noticeMs ?? 0, hurry.signal);
     const deadline = performance.now() + (how.deadlineMs ?? 10_000);
     const isLate = () => performance.now() >= deadline;
     const closed = Promise.all([...listeners].map((listener) => listener.close()));
@@ -139,7 +143,8 @@ export function createHoldfast(options: HoldfastOptions = {}): Holdfast {
     },
     stats: () => node.stats(),
     close(how = {}) {
-      closing ??= close(how);
+      if (closing === undefined) closing = close(how);
+      else hurry.abort();
       return closing;
     },
   };

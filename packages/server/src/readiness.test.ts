@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Broker } from "@holdfast/core/broker";
+import { Node } from "./node.ts";
+import { readOptions } from "./options.ts";
+import { Readiness } from "./readiness.ts";
 import { call, faultyBroker, startNode, until } from "./rig.test.ts";
 
 test("[HTTP-3] alive while the process runs, ready when an event published here would be delivered", async (t) => {
@@ -49,8 +52,8 @@ test("[HTTP-3] a node that has gone deaf, while everything else looks well, is n
   assert.match(json.detail, /was not delivered within 100 ms/);
 });
 
-test("[HTTP-3] a flood of questions asks the log once", async (t) => {
-  const { broker } = faultyBroker();
+test("[HTTP-3] a flood of questions asks the log once, and later ones ask it again", async (t) => {
+  const { broker, faults } = faultyBroker();
   let probes = 0;
   const counted = new Proxy<Broker>(broker, {
     get(target, name) {
@@ -58,9 +61,24 @@ test("[HTTP-3] a flood of questions asks the log once", async (t) => {
       return Reflect.get(target, name) as unknown;
     },
   });
-  const { url } = await startNode(t, { broker: counted });
-  const before = probes;
-  const answers = await Promise.all(Array.from({ length: 50 }, () => call(`${url}/health/ready`)));
-  assert.ok(answers.every(({ status }) => status === 200));
-  assert.equal(probes - before, 1);
+  let now = 0;
+  const real = new Node(readOptions({ broker: counted }));
+  t.after(() => real.stop());
+  const readiness = new Readiness(Object.create(real, { clock: { value: { now: () => now } } }) as Node);
+  probes = 0;
+  const gate = Promise.withResolvers<void>();
+  faults.set("probe", gate.promise);
+  const first = readiness.check();
+  now = 10_000;
+  const meanwhile = readiness.check();
+  gate.resolve();
+  await Promise.all([first, meanwhile]);
+  now = 10_999;
+  await readiness.check();
+  assert.equal(probes, 1);
+  now = 11_000;
+  faults.set("probe", "fail");
+  await assert.rejects(readiness.check(), { code: "broker_unavailable" });
+  await assert.rejects(readiness.check(), { code: "broker_unavailable" });
+  assert.equal(probes, 2);
 });

@@ -8,7 +8,7 @@ const freshMs = 1000;
 export class Readiness {
   readonly #node: Node;
   readonly #channel: string;
-  #last: { readonly at: number; readonly result: Promise<void> } | undefined;
+  #last: { endedAt: number; readonly result: Promise<void> } | undefined;
 
   constructor(node: Node) {
     this.#node = node;
@@ -19,13 +19,20 @@ export class Readiness {
   async check(): Promise<void> {
     const { clock, isDraining } = this.#node;
     if (isDraining) throw new HoldfastError("draining", "This node is going away.");
-    const now = clock.now();
-    if (this.#last === undefined || Math.abs(now - this.#last.at) >= freshMs) {
-      this.#last = { at: now, result: this.#test() };
-      // Whoever asked hears of it; the one who asks next may be nobody.
-      this.#last.result.catch(() => {});
-    }
-    await this.#last.result;
+    if (this.#last === undefined || Math.abs(clock.now() - this.#last.endedAt) >= freshMs) this.#begin();
+    await this.#last?.result;
+  }
+
+  #begin(): void {
+    const { clock } = this.#node;
+    const result = this.#test();
+    // A question that comes while this one is open shares its answer, however long that takes.
+    const last = { endedAt: Number.NaN, result };
+    this.#last = last;
+    const end = () => {
+      last.endedAt = clock.now();
+    };
+    result.then(end, end);
   }
 
   async #test(): Promise<void> {

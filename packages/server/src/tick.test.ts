@@ -48,6 +48,48 @@ test("what a flush causes belongs to the next tick, and is not forgotten", async
   assert.deepEqual([flushes, deliveries], [2, 1]);
 });
 
+test("what a delivery itself causes is delivered in the next tick", async () => {
+  const tick = new Tick();
+  let deliveries = 0;
+  tick.deliverFrom({
+    flush: () => {
+      deliveries++;
+      if (deliveries === 1) tick.schedule();
+    },
+  });
+  tick.schedule();
+  await immediate();
+  assert.equal(deliveries, 1);
+  await immediate();
+  assert.equal(deliveries, 2);
+});
+
+test("a delivery that fails takes nothing down with it", async (t) => {
+  const tick = new Tick();
+  let flushes = 0;
+  tick.deliverFrom({
+    flush: () => {
+      throw new Error("a fault of the hub");
+    },
+  });
+  const faults: unknown[] = [];
+  t.mock.method(globalThis, "setImmediate", (run: () => void) =>
+    queueMicrotask(() => {
+      try {
+        run();
+      } catch (fault) {
+        faults.push(fault);
+      }
+    }),
+  );
+  tick.schedule();
+  tick.enlist({ flush: () => flushes++ });
+  await Promise.resolve();
+  tick.enlist({ flush: () => flushes++ });
+  await Promise.resolve();
+  assert.deepEqual([flushes, faults.length], [2, 1]);
+});
+
 test("a sink is flushed without anything to deliver", async () => {
   const tick = new Tick();
   let flushes = 0;
