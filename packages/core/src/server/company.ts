@@ -12,8 +12,6 @@ export interface CompanyHost {
   readonly instance: string;
   readonly principal: Principal;
   notice(notice: Notice): void;
-  /** The hub of a channel that the session reads. */
-  reads(channel: string): Hub | undefined;
   /** Rejects with `forbidden` or `unauthenticated`. */
   demand(action: Action, channel: string): Promise<void>;
   refuse(error: unknown, about: { channel: string }): void;
@@ -49,12 +47,15 @@ class Attendance implements Listener {
 /** A session's part in the lobbies of its channels: what it listens to, and where it has joined. */
 export class Company {
   readonly #host: CompanyHost;
+  /** The hub of a channel that the session reads. */
+  readonly #hubOf: (channel: string) => Hub | undefined;
   readonly #attendances = new Map<string, Attendance>();
   /** Requests follow each other: a permission that takes its time must not let an older signal replace a newer one. */
   #last: Promise<void> = Promise.resolve();
 
-  constructor(host: CompanyHost) {
+  constructor(host: CompanyHost, hubOf: (channel: string) => Hub | undefined) {
     this.#host = host;
+    this.#hubOf = hubOf;
   }
 
   /** Listens on a channel that is read. */
@@ -90,7 +91,7 @@ export class Company {
 
   async #join(channel: string, data: unknown): Promise<void> {
     await this.#host.demand("presence", channel);
-    const hub = this.#host.reads(channel);
+    const hub = this.#hubOf(channel);
     if (hub === undefined) {
       throw new HoldfastError("not_subscribed", `Subscribe to ${channel} before you join it.`);
     }

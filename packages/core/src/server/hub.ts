@@ -162,6 +162,7 @@ export class Hub {
     } else if (offset === front) {
       this.#cohort.join(reader);
       if (this.#follower.isClosed) this.#end(reader);
+      else reader.receiver.arrived(reader);
     } else if (mode === "every" && maxLag > 0 && front - offset > maxLag) {
       this.#skip(reader, this.front, "slow");
     } else {

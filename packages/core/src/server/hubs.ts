@@ -5,10 +5,11 @@ import {
   type Limits,
   type Member,
   namespaceOf,
-  payloadBytes,
   type Start,
 } from "@holdfast/protocol";
 import type { AppendResult, Broker, LogRange, LogState, ReadLimits } from "../broker/port.ts";
+import { Alarm } from "./alarm.ts";
+import { checkDrafts } from "./drafts.ts";
 import { Hub, type HubHost } from "./hub.ts";
 import { checkData, type Lobby, type Sender } from "./lobby.ts";
 import { type Page, Pages } from "./page.ts";
@@ -145,7 +146,11 @@ export class Hubs {
   /** Passes a fault on to those who run this node; an outcome is none, unless it is `internal`. */
   report(thrown: unknown): void {
     if (thrown instanceof HoldfastError && thrown.code !== "internal") return;
-    this.#options.onError?.(thrown);
+    try {
+      this.#options.onError?.(thrown);
+    } catch {
+      // Who listens for faults must not make one of its own, least of all in the middle of a delivery.
+    }
   }
 
   /** The hub of a channel, held until it is released. Rejects as the broker does, or with `draining`. */
@@ -261,24 +266,7 @@ export class Hubs {
   /** Calls `wake` once when a page after the cursor would not be empty; returns what cancels that. Rule JSON-3. */
   async wait(channel: string, after: Cursor, wake: () => void): Promise<() => void> {
     let cancel = () => {};
-    let asleep = true;
-    const rouse = (reader: Reader) => {
-      if (!asleep) return;
-      asleep = false;
-      reader.hub.detach(reader);
-      wake();
-    };
-    const receiver: Receiver = {
-      full: false,
-      deliver(reader, batch) {
-        // A batch without events moves the reader, but the page would still be empty.
-        if (batch.events.length > 0) rouse(reader);
-      },
-      gap: (reader) => rouse(reader),
-      end: (reader) => rouse(reader),
-      fellBehind() {},
-    };
-    await this.attach(channel, { after }, receiver, (reader) => {
+    await this.attach(channel, { after }, new Alarm(wake), (reader) => {
       cancel = () => reader.hub.detach(reader);
     });
     return cancel;
@@ -291,21 +279,7 @@ export class Hubs {
    */
   async publish(channel: string, drafts: readonly Draft[], ifMatch?: Cursor): Promise<AppendResult> {
     const { limits, broker } = this.#options;
-    if (drafts.length > limits.publishEventsMax) {
-      throw new HoldfastError(
-        "too_large",
-        `A batch holds at most ${limits.publishEventsMax} events; this one has ${drafts.length}. Send several.`,
-      );
-    }
-    for (const { payload } of drafts) {
-      const bytes = payloadBytes(payload);
-      if (bytes > limits.eventBytesMax) {
-        throw new HoldfastError(
-          "too_large",
-          `An event carries at most ${limits.eventBytesMax} bytes; this one has ${bytes}.`,
-        );
-      }
-    }
+    checkDrafts(drafts, limits);
     if (ifMatch !== undefined && !broker.capabilities.conditionalAppend) {
       throw new HoldfastError("unsupported", `The broker ${broker.name} has no conditional append.`);
     }

@@ -12,6 +12,8 @@ export interface Receiver {
   end(reader: Reader): void;
   /** The reader is behind because the receiver is full. */
   fellBehind(reader: Reader): void;
+  /** The reader has come to the head, and stays there as it moves. */
+  arrived(reader: Reader): void;
 }
 
 /**

@@ -134,6 +134,21 @@ describe("one that fails", () => {
     assert.equal(broken.session.isClosed, true);
   });
 
+  test("[BND] a transport that cannot stop reading loses its connection, and who listens for faults may fail too", async () => {
+    const world = new World({ limits: { publishesInFlightMax: 1 } });
+    world.faults.push = () => {
+      throw new Error("a bug in a logger");
+    };
+    const client = await world.reader();
+    client.sink.pauseInput = () => {
+      throw new TypeError("a bug in a transport");
+    };
+    client.session.publish(1, "b", numbers(1));
+    await world.settle();
+    assert.equal(refusalOf(client)?.code, "internal");
+    assert.deepEqual([client.closes, world.hubs.stats().readers], [1, 0]);
+  });
+
   test("[SES-7] [SEE] a foreign exception is told as internal, without its text, and reported with it", async () => {
     const world = new World();
     const authorize = () => {
@@ -147,6 +162,24 @@ describe("one that fails", () => {
     assert.match(String(world.faults[0]), /hunter2/);
     assert.equal(client.sink.farewell, undefined);
   });
+});
+
+test("[READ-3] says when a subscription has been read up to the head, and not before", async () => {
+  const world = new World();
+  world.log().append(...numbers(9));
+  let arrivals = 0;
+  const client = world.client({ onCaughtUp: () => arrivals++ });
+  const read = world.broker.hold("read");
+  void client.subscribe("a", k(2));
+  void client.subscribe("b");
+  await world.settle();
+  assert.equal(arrivals, 1);
+  read.release();
+  await world.settle();
+  assert.deepEqual([arrivals, client.session.caughtUp], [2, true]);
+  world.log().append(numbered(10));
+  await world.settle();
+  assert.equal(arrivals, 2);
 });
 
 describe("re-entrancy", () => {

@@ -11,9 +11,9 @@ import {
   toHoldfastError,
 } from "@holdfast/protocol";
 import { type Batch, type Framing, Notice } from "./batch.ts";
-import { Company, type CompanyHost } from "./company.ts";
-import type { Hub } from "./hub.ts";
+import type { Company } from "./company.ts";
 import type { Clock, Hubs } from "./hubs.ts";
+import { Intake, type IntakeHost } from "./intake.ts";
 import type { Action, Gate, Principal } from "./principal.ts";
 import { Publisher, type PublisherHost } from "./publishing.ts";
 import type { Farewell, Sink } from "./sink.ts";
@@ -31,6 +31,8 @@ export interface SessionOptions {
   readonly principal: Principal;
   /** The client can be heard on this connection, so that its silence means that it is gone. Rules WSP-3, BEAT-4. */
   readonly hears: boolean;
+  /** A subscription has been read up to the head, which it had not been before. */
+  readonly onCaughtUp?: () => void;
   /** The session is over; called once. */
   readonly onClose?: () => void;
 }
@@ -39,25 +41,20 @@ export interface SessionOptions {
 const tellTypes: ReadonlySet<ControlMessage["type"]> = new Set(["gap", "end", "unsubscribed", "error"]);
 
 /** One connected client: a principal, its subscriptions, its sink. */
-export class Session implements CompanyHost, PublisherHost, SubscriptionsHost {
+export class Session implements IntakeHost, PublisherHost, SubscriptionsHost {
   readonly id: string;
   readonly #options: SessionOptions;
   readonly #subscriptions: Subscriptions;
   readonly #vitals: Vitals;
+  readonly #intake: Intake;
   #principal: Principal;
   #instance: string;
-  #full = false;
   #closed = false;
   #told = false;
   /** Something was written. What nobody asked for does not come before it. Rules SES-2, WSP-1. */
   #hasSpoken = false;
-  /** Requests that have not been answered. */
-  #unanswered = 0;
-  #inputHeld = false;
-  #inputPaused = false;
-  /** These two are made when first needed: most sessions only read. */
+  /** Made when first needed: most sessions only read. */
   #publisher: Publisher | undefined;
-  #company: Company | undefined;
 
   constructor(options: SessionOptions) {
     this.#options = options;
@@ -65,6 +62,7 @@ export class Session implements CompanyHost, PublisherHost, SubscriptionsHost {
     this.#instance = options.id;
     this.#principal = options.principal;
     this.#subscriptions = new Subscriptions(this);
+    this.#intake = new Intake(this);
     this.#vitals = new Vitals(options.limits, options.hears, options.clock.now());
     this.#vitals.expire(options.principal.expiresAt);
   }
@@ -87,7 +85,7 @@ export class Session implements CompanyHost, PublisherHost, SubscriptionsHost {
   }
 
   get full(): boolean {
-    return this.#full;
+    return this.#intake.full;
   }
 
   get isClosed(): boolean {
@@ -140,63 +138,53 @@ export class Session implements CompanyHost, PublisherHost, SubscriptionsHost {
       // To a stream that frames by length, nothing would be its end.
       if (bytes === undefined || bytes.length === 0) return;
       this.#hasSpoken = true;
-      if (sink.write(bytes) || this.#full || this.#closed) return;
+      if (sink.write(bytes) || this.full || this.#closed) return;
     } catch (error) {
       this.#break(error);
       return;
     }
-    this.#full = true;
     this.#vitals.filled(clock.now());
-    this.#steerInput();
+    this.#intake.full = true;
   }
 
   /** What was written is in doubt, so nothing may follow it. Other connections must not suffer for it. */
   #break(error: unknown): void {
     this.hubs.report(error);
+    this.close({ kind: "refused", error: new HoldfastError("internal") });
+  }
+
+  /** Stops or restarts reading from the client. */
+  pauseInput(paused: boolean): void {
+    if (this.#closed) return;
+    const { sink, clock } = this.#options;
+    this.#vitals.deafen(paused, clock.now());
     try {
-      this.close({ kind: "refused", error: new HoldfastError("internal") });
-    } catch (another) {
-      this.hubs.report(another);
+      sink.pauseInput(paused);
+    } catch (error) {
+      this.#break(error);
     }
   }
 
-  /** A client that takes no answers, or waits for many, is asked for no more requests. */
-  #steerInput(): void {
-    const isBusy = this.#unanswered >= this.#options.limits.publishesInFlightMax;
-    const paused = this.#full || this.#inputHeld || isBusy;
-    if (paused === this.#inputPaused || this.#closed) return;
-    this.#inputPaused = paused;
-    this.#vitals.deafen(paused, this.#options.clock.now());
-    this.#options.sink.pauseInput(paused);
-  }
-
-  /** Stops reading from the client, or goes on. */
+  /** Reads no further until it is let go on: what the client says next is to wait. */
   holdInput(held: boolean): void {
-    this.#inputHeld = held;
-    this.#steerInput();
+    this.#intake.held = held;
   }
 
-  /** Counts a request as unanswered until the answer has been given; never rejects. */
+  /** Counts a request as unanswered until its answer has been given; never rejects. */
   async during(answer: Promise<void>): Promise<void> {
-    this.#unanswered++;
-    this.#steerInput();
     try {
-      await answer;
+      await this.#intake.count(answer);
     } catch (error) {
       this.refuse(error);
     }
-    this.#unanswered--;
-    this.#steerInput();
   }
 
   /** The sink has room again: readers go on from their cursors. Rule BND-1. */
   drained(): void {
-    if (this.#closed || !this.#full) return;
-    this.#full = false;
+    if (this.#closed || !this.full) return;
     this.#vitals.drained();
-    this.#steerInput();
+    this.#intake.full = false;
     this.#subscriptions.drained();
-    this.#company?.drained();
   }
 
   /**
@@ -213,17 +201,8 @@ export class Session implements CompanyHost, PublisherHost, SubscriptionsHost {
     this.#subscriptions.unsubscribe(channel, because);
   }
 
-  async began(hub: Hub, { channel, signals, presence, join }: Subscription): Promise<void> {
-    if (signals || presence) this.company.attend(hub, { signals, presence });
-    if (join !== undefined) await this.company.presence(channel, join);
-  }
-
-  over(channel: string): void {
-    this.#company?.depart(channel);
-  }
-
-  reads(channel: string): Hub | undefined {
-    return this.#subscriptions.hubOf(channel);
+  arrived(): void {
+    this.#options.onCaughtUp?.();
   }
 
   /** Publishes after what was published before; answered in band by `published` or `error`. Rules ACK-1, ACK-4, PUB-3. */
@@ -239,8 +218,7 @@ export class Session implements CompanyHost, PublisherHost, SubscriptionsHost {
 
   /** This session's part in the lobbies of its channels. */
   get company(): Company {
-    this.#company ??= new Company(this);
-    return this.#company;
+    return this.#subscriptions.company;
   }
 
   /** Rejects with `forbidden` or `unauthenticated` when the principal may not do this, or not any more. Rule AUTH-1. */
@@ -261,9 +239,8 @@ export class Session implements CompanyHost, PublisherHost, SubscriptionsHost {
   }
 
   /** Ends the subscriptions and memberships that the principal may not have, or not any more. Rule AUTH-1. */
-  async review(): Promise<void> {
-    await this.#subscriptions.review();
-    await this.#company?.review();
+  review(): Promise<void> {
+    return this.#subscriptions.review();
   }
 
   /** Something came from the client. */
@@ -287,7 +264,7 @@ export class Session implements CompanyHost, PublisherHost, SubscriptionsHost {
 
   #remind(due: Due): void {
     if (due.is === "expiring") this.say({ type: "expiring", inMs: due.inMs });
-    else if (!this.#full) this.say({ type: "heartbeat", heads: this.#subscriptions.heads });
+    else if (!this.full) this.say({ type: "heartbeat", heads: this.#subscriptions.heads });
   }
 
   reconnect(delayMs: number, reason: ReconnectReason): void {
@@ -298,7 +275,11 @@ export class Session implements CompanyHost, PublisherHost, SubscriptionsHost {
   close(farewell: Farewell): void {
     if (this.#closed) return;
     this.gone();
-    this.#options.sink.close(farewell);
+    try {
+      this.#options.sink.close(farewell);
+    } catch (error) {
+      this.hubs.report(error);
+    }
   }
 
   /** The connection is no more: everything is released. */

@@ -9,26 +9,17 @@ import {
   toHoldfastError,
 } from "@holdfast/protocol";
 import type { Batch } from "./batch.ts";
+import { Company, type CompanyHost } from "./company.ts";
 import type { Hub } from "./hub.ts";
-import type { Hubs } from "./hubs.ts";
-import type { Action, Principal } from "./principal.ts";
 import type { Reader, Receiver } from "./reader.ts";
 
 /** What a session offers to its subscriptions. */
-export interface SubscriptionsHost {
-  readonly full: boolean;
-  readonly hubs: Hubs;
+export interface SubscriptionsHost extends CompanyHost {
   readonly limits: Limits;
-  readonly principal: Principal;
-  /** Rejects with `forbidden` or `unauthenticated`. */
-  demand(action: Action, channel: string): Promise<void>;
   deliver(batch: Batch): void;
   say(message: ControlMessage): void;
-  refuse(error: unknown, about: { channel: string }): void;
-  /** A subscription has begun; resolves when what else it asks for is done. */
-  began(hub: Hub, subscription: Subscription): Promise<void>;
-  /** A subscription is over. */
-  over(channel: string): void;
+  /** A subscription has been read up to the head, which it had not been before. */
+  arrived(): void;
 }
 
 /** A subscription that still looks for its start. */
@@ -42,6 +33,8 @@ export class Subscriptions implements Receiver {
   readonly #readings = new Map<string, Opening | Reader>();
   /** Readers that wait for the sink to drain, in the order of their turns. */
   readonly #behind = new Set<Reader>();
+  /** Made when first needed: most sessions listen to nobody. */
+  #company: Company | undefined;
 
   constructor(host: SubscriptionsHost) {
     this.#host = host;
@@ -66,8 +59,13 @@ export class Subscriptions implements Receiver {
     return heads;
   }
 
-  /** The hub of a channel that is read. */
-  hubOf(channel: string): Hub | undefined {
+  /** The session's part in the lobbies of these channels. */
+  get company(): Company {
+    this.#company ??= new Company(this.#host, (channel) => this.#hubOf(channel));
+    return this.#company;
+  }
+
+  #hubOf(channel: string): Hub | undefined {
     const reading = this.#readings.get(channel);
     return reading === undefined || reading.state === "opening" ? undefined : reading.hub;
   }
@@ -97,8 +95,13 @@ export class Subscriptions implements Receiver {
     }
     // It may be over by now: the channel was at its end, or the connection broke under what was written.
     if (begun !== undefined && this.#readings.get(channel) === begun) {
-      await this.#host.began(begun.hub, subscription);
+      await this.#attend(begun.hub, subscription);
     }
+  }
+
+  async #attend(hub: Hub, { channel, signals, presence, join }: Subscription): Promise<void> {
+    if (signals || presence) this.company.attend(hub, { signals, presence });
+    if (join !== undefined) await this.company.presence(channel, join);
   }
 
   #refusal(channel: string): HoldfastError | undefined {
@@ -143,7 +146,7 @@ export class Subscriptions implements Receiver {
 
   #release(channel: string, reading: Opening | Reader): void {
     this.#readings.delete(channel);
-    this.#host.over(channel);
+    this.#company?.depart(channel);
     if (reading.state === "opening") return;
     this.#behind.delete(reading);
     reading.hub.detach(reading);
@@ -153,7 +156,7 @@ export class Subscriptions implements Receiver {
     for (const [channel, reading] of this.#readings) this.#release(channel, reading);
   }
 
-  /** Ends what the principal may not read any more. Rule AUTH-1. */
+  /** Ends the subscriptions and memberships that the principal may not have any more. Rule AUTH-1. */
   async review(): Promise<void> {
     const { principal } = this.#host;
     const check = async (channel: string) => {
@@ -166,6 +169,7 @@ export class Subscriptions implements Receiver {
       }
     };
     await Promise.all(Array.from(this.#readings.keys(), check));
+    await this.#company?.review();
   }
 
   /** There is room again: readers go on, each in its turn, for as long as there is. Rule BND-1. */
@@ -176,6 +180,7 @@ export class Subscriptions implements Receiver {
       this.#behind.delete(reader);
       reader.hub.pump(reader);
     }
+    this.#company?.drained();
   }
 
   get full(): boolean {
@@ -199,5 +204,9 @@ export class Subscriptions implements Receiver {
 
   fellBehind(reader: Reader): void {
     this.#behind.add(reader);
+  }
+
+  arrived(): void {
+    this.#host.arrived();
   }
 }

@@ -109,6 +109,7 @@ export interface ClientOptions {
   readonly framing?: Framing;
   readonly hears?: boolean;
   readonly token?: string;
+  readonly onCaughtUp?: () => void;
   /** Speaks the session protocol, beginning with `hello`. */
   readonly greets?: boolean;
 }
@@ -128,12 +129,25 @@ export class Client {
   constructor(world: World, id: string, options: ClientOptions) {
     this.#world = world;
     const { hubs, limits, clock } = world;
-    const { gate = openGate, principal = {}, framing = framings.sessionText, hears = true, token } = options;
+    const { gate = openGate, principal = {}, framing = framings.sessionText, hears = true } = options;
+    const { token, onCaughtUp = () => {} } = options;
     const { sink } = this;
     const onClose = () => {
       this.closes++;
     };
-    this.session = new Session({ id, hubs, sink, framing, gate, limits, clock, principal, hears, onClose });
+    this.session = new Session({
+      id,
+      hubs,
+      sink,
+      framing,
+      gate,
+      limits,
+      clock,
+      principal,
+      hears,
+      onCaughtUp,
+      onClose,
+    });
     this.dialogue = new Dialogue({
       session: this.session,
       gate,
