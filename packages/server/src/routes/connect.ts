@@ -35,7 +35,12 @@ export async function connect(node: Node, exchange: Exchange): Promise<void> {
 }
 
 function parseHello(text: string): Hello {
-  const message = decodeClientMessage(text);
-  if (message.type === "hello") return message;
-  throw new HoldfastError("bad_message", `The body of /connect is "hello", not "${message.type}".`);
+  try {
+    const message = decodeClientMessage(text);
+    if (message.type === "hello") return message;
+  } catch (error) {
+    // As on a WebSocket: whatever it is, it is not the message that must come first.
+    if (!(error instanceof HoldfastError) || error.code !== "unknown_message") throw error;
+  }
+  throw new HoldfastError("bad_message", 'The body of /connect is "hello", and nothing else.');
 }
