@@ -13,6 +13,7 @@ import { plainLongPoll, plainPoll } from "./transports/plain-json.ts";
 import { plainSse } from "./transports/plain-sse.ts";
 import { plainWebSocket } from "./transports/plain-websocket.ts";
 import { reading } from "./transports/reading.ts";
+import { refusing } from "./transports/refusing.ts";
 import { speaking } from "./transports/speaking.ts";
 import { switchBetween } from "./transports/switching.ts";
 
@@ -44,7 +45,7 @@ export function transportConformance(under: TransportsUnderTest, options: BenchO
   });
   after(() => node.stop());
   /** A test with a bench of its own on the one node. */
-  const prove = (title: string, run: (bench: Bench) => Promise<void>) =>
+  const prove = (title: string, run: (bench: Bench) => Promise<void>): void => {
     test(title, async () => {
       const bench = await Bench.open(under, node, options);
       try {
@@ -53,6 +54,7 @@ export function transportConformance(under: TransportsUnderTest, options: BenchO
         await bench.stop();
       }
     });
+  };
 
   for (const lane of lanes) {
     describe(lane.name, () => {
@@ -62,6 +64,11 @@ export function transportConformance(under: TransportsUnderTest, options: BenchO
   for (const transport of transportNames) {
     describe(`publishing over ${transport}`, () => {
       for (const rule of speaking) prove(rule.title, (bench) => rule.prove(bench, transport));
+    });
+  }
+  for (const transport of transportNames) {
+    describe(`bad input over ${transport}`, () => {
+      for (const rule of refusing) prove(rule.title, (bench) => rule.prove(bench, transport));
     });
   }
   describe("from one lane to another", () => {
