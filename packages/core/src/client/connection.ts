@@ -307,7 +307,7 @@ export class Connection {
   #flush(): void {
     const link = this.#lifeline.current;
     if (link?.transport === "websocket") {
-      if (this.#publishing.flushTo(link)) link.sent(this.#turn.now);
+      this.#publishing.flushTo(link);
     } else if (this.#lifeline.transport !== "websocket") {
       this.#posts.flushPublishes(this.#credential);
     }

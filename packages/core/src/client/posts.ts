@@ -5,12 +5,10 @@ import type { Publishing } from "./publishing.ts";
 import { Signals } from "./signals.ts";
 
 /** What a POST carries, and as whom it was sent. */
-interface Errand {
-  readonly channel: string;
-  /** The publish it carries; a signal has none. */
-  readonly ref: number | undefined;
-  readonly token: string | undefined;
-}
+type Errand = { readonly token: string | undefined } & (
+  | { readonly type: "publish"; readonly ref: number }
+  | { readonly type: "signal"; readonly channel: string }
+);
 
 /** The POSTs on their way: publishes and signals where no link carries them. Rule SES-3. */
 export class Posts {
@@ -30,16 +28,16 @@ export class Posts {
   }
 
   flushPublishes(credential: Credential): void {
-    if (!this.#publishing.isWaiting || !credential.ready()) return;
-    for (const { ref, channel, post } of this.#publishing.nextPosts()) {
-      this.#send(post, { ref, channel, token: credential.token });
+    if (!this.#publishing.isReady || !credential.ready()) return;
+    for (const { ref, post } of this.#publishing.nextPosts()) {
+      this.#send(post, { type: "publish", ref, token: credential.token });
     }
   }
 
   flushSignals(credential: Credential): void {
     if (!this.#signals.isWaiting || !credential.ready()) return;
     for (const { channel, post } of this.#signals.nextPosts()) {
-      this.#send(post, { ref: undefined, channel, token: credential.token });
+      this.#send(post, { type: "signal", channel, token: credential.token });
     }
   }
 
@@ -54,11 +52,10 @@ export class Posts {
     const errand = this.#errands.get(id);
     if (errand === undefined) return undefined;
     this.#errands.delete(id);
-    const { ref, channel, token } = errand;
-    if (ref === undefined) this.#signals.posted(channel);
-    else this.#publishing.posted(ref, channel, posted);
+    if (errand.type === "signal") this.#signals.posted(errand.channel);
+    else this.#publishing.posted(errand.ref, posted);
     const isUnauthenticated = posted.type === "refused" && posted.error.retry === "reauthenticate";
-    return isUnauthenticated ? { token, error: posted.error } : undefined;
+    return isUnauthenticated ? { token: errand.token, error: posted.error } : undefined;
   }
 
   clear(): void {

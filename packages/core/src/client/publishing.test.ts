@@ -54,23 +54,98 @@ test("[ACK-1] a publish is answered with what the server acknowledged", () => {
   assert.deepEqual(rig.news("published"), [{ type: "published", ref: 1, results: [result(1), result(2)] }]);
 });
 
+/** The ids of each message published on a link. */
+function ids(rig: Rig, link = rig.link): unknown[][] {
+  const published = rig.sent(link).filter(({ type }) => type === "publish");
+  return published.map(({ events }) => (events as { id: string }[]).map(({ id }) => id));
+}
+
+test("[ACK-4] a channel has one message under way; what is published meanwhile goes together, in its order", () => {
+  const rig = speaking();
+  for (const ref of [1, 2, 3]) rig.publish(ref, "a", ref);
+  rig.publish(4, "b", 4);
+  rig.publish(5, "a", 5, 6);
+  assert.deepEqual(ids(rig), [["id-1-0"], ["id-4-0"]]);
+  rig.say(rig.link, published(1, 1));
+  assert.deepEqual(ids(rig).at(-1), ["id-2-0", "id-3-0", "id-5-0", "id-5-1"]);
+  rig.say(rig.link, published(2, 2, 3, 4, 5));
+  assert.deepEqual(
+    rig.news("published").map(({ ref }) => ref),
+    [1, 2, 3, 5],
+  );
+  assert.deepEqual(rig.all("published").at(-1)?.results, [result(4), result(5)]);
+});
+
 test("[CLI-4] [ACK-4] what was not answered when the link was lost goes again: same ids, same order, before the rest", () => {
   const rig = speaking();
   for (const ref of [1, 2, 3]) rig.publish(ref, "a", ref);
-  rig.say(rig.link, published(2, 9));
-  const before = rig.sent(rig.link);
+  rig.say(rig.link, published(1, 1));
+  assert.deepEqual(ids(rig), [["id-1-0"], ["id-2-0", "id-3-0"]]);
   rig.lose();
   rig.publish(4, "a", 4);
   rig.advance(1000);
   rig.welcome();
-  const after = rig.sent(rig.link).filter(({ type }) => type === "publish");
+  assert.deepEqual(ids(rig), [["id-2-0", "id-3-0", "id-4-0"]]);
+  rig.say(rig.link, { type: "published", ref: 2, results: [result(2, true), result(3, true), result(4)] });
+  const answers = rig.news("published").slice(1);
   assert.deepEqual(
-    after.map(({ ref }) => ref),
-    [1, 3, 4],
+    answers.map(({ ref, results }) => [ref, results[0]?.duplicate]),
+    [
+      [2, true],
+      [3, true],
+      [4, false],
+    ],
   );
-  assert.deepEqual(after.slice(0, 2), [before[0], before[2]]);
-  rig.say(rig.link, { type: "published", ref: 1, results: [result(1, true)] });
-  assert.equal(rig.news("published").at(-1)?.results[0]?.duplicate, true);
+});
+
+test("[PUB-3] of those that went together and were refused, each is tried alone and fails for itself", () => {
+  const rig = speaking();
+  for (const ref of [1, 2, 3]) rig.publish(ref, "a", ref);
+  rig.say(rig.link, published(1, 1));
+  const refused = (ref: number) => ({ type: "error", ref, code: "bad_event", message: "no", retry: "never" });
+  rig.say(rig.link, refused(2));
+  assert.deepEqual(rig.news("unpublished"), []);
+  assert.deepEqual(ids(rig).at(-1), ["id-2-0"]);
+  rig.say(rig.link, refused(2));
+  assert.equal(rig.news("unpublished")[0]?.ref, 2);
+  assert.deepEqual(ids(rig).at(-1), ["id-3-0"]);
+  rig.say(rig.link, published(3, 2));
+  assert.equal(rig.news("published").at(-1)?.ref, 3);
+});
+
+test("[PUB-1] a publish with a condition goes alone", () => {
+  const rig = speaking();
+  const draft = (id: string) => [{ payload: { encoding: "json" as const, text: "1" }, id }];
+  rig.turn((connection, now) => {
+    connection.publish(1, "a", draft("one"), undefined, now);
+    connection.publish(2, "a", draft("two"), "k-7", now);
+    connection.publish(3, "a", draft("three"), undefined, now);
+    connection.publish(4, "a", draft("four"), undefined, now);
+  });
+  for (const ref of [1, 2]) rig.say(rig.link, published(ref, ref));
+  assert.deepEqual(ids(rig), [["one"], ["two"], ["three", "four"]]);
+  assert.deepEqual(
+    rig.sent(rig.link).map(({ ifMatch }) => ifMatch),
+    [undefined, "k-7", undefined],
+  );
+});
+
+test("[BND-2] no more go together than the server takes, nor more than a moment's worth of bytes", () => {
+  const rig = speaking();
+  rig.publish(1, "a", "first");
+  rig.publish(2, "a", ...Array.from({ length: 990 }, () => 0));
+  rig.publish(3, "a", ...Array.from({ length: 10 }, () => 0));
+  rig.publish(4, "a", "x".repeat(40_000));
+  rig.publish(5, "a", "x".repeat(40_000));
+  const sizes: number[] = [];
+  while (ids(rig).length > sizes.length) {
+    const size = ids(rig).at(-1)?.length ?? 0;
+    sizes.push(size);
+    const ref = Number(rig.sent(rig.link).at(-1)?.ref);
+    rig.say(rig.link, published(ref, ...Array.from({ length: size }, (_, index) => index)));
+  }
+  assert.deepEqual(sizes, [1, 1000, 1, 1]);
+  assert.equal(rig.all("published").length, 5);
 });
 
 test("[CLI-4] so it does when one WebSocket replaces another", () => {
@@ -86,8 +161,6 @@ test("[CLI-4] so it does when one WebSocket replaces another", () => {
 
 test("[CLI-9] what can never be published is refused at once, what may be later is tried again", () => {
   const rig = speaking();
-  rig.publish(1, "a", 1);
-  rig.publish(2, "a", 2);
   const refused = (ref: number, code: string, retry: string) => ({
     type: "error",
     ref,
@@ -95,15 +168,16 @@ test("[CLI-9] what can never be published is refused at once, what may be later 
     message: code,
     retry,
   });
-  rig.say(rig.link, refused(1, "channel_closed", "never"), refused(2, "broker_unavailable", "retry"));
-  const [failed] = rig.news("unpublished");
-  assert.equal(failed?.ref, 1);
-  assert.equal(failed?.error.message, "channel_closed");
+  rig.publish(1, "a", 1);
+  rig.say(rig.link, refused(1, "channel_closed", "never"));
+  assert.equal(failure(rig)?.code, "channel_closed");
+  rig.publish(2, "a", 2);
   rig.publish(3, "a", 3);
+  rig.say(rig.link, refused(2, "broker_unavailable", "retry"));
   rig.publish(4, "b", 4);
   assert.deepEqual(refs(rig), [1, 2, 4], "what follows on that channel waits, other channels do not");
   rig.advance(500);
-  assert.deepEqual(refs(rig), [1, 2, 4, 2, 3]);
+  assert.deepEqual(ids(rig).at(-1), ["id-2-0", "id-3-0"]);
 });
 
 test("[PUB-1] the head that a refusal names reaches the application", () => {
@@ -146,7 +220,7 @@ test("[BND-2] there is a limit on what awaits its answer", () => {
   rig.turn((connection, now) => connection.forgetPublish(1, now));
   rig.publish(4, "a", 4);
   rig.welcome();
-  assert.deepEqual(refs(rig), [2, 4]);
+  assert.deepEqual(ids(rig), [["id-2-0", "id-4-0"]]);
 });
 
 test("[BND-2] a publish that exceeds the server's limit fails by itself, not with its connection", () => {
@@ -189,7 +263,7 @@ test("[CLI-4] a POST that was lost is sent again with the same ids, before the n
   posted(rig, { type: "failed", reason: "cut" });
   assert.deepEqual(rig.news("post"), []);
   rig.advance(1000);
-  assert.equal(rig.news("post")[0]?.body, first?.body);
+  assert.equal(rig.news("post")[0]?.body, `${first?.body}{"data":2,"id":"id-2-0"}\n`);
 });
 
 test("[CLI-9] a POST that was refused waits as long as the server says, and tries again", () => {

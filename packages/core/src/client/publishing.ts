@@ -5,53 +5,54 @@ import {
   HoldfastError,
   isRecord,
   type PublishResult,
+  payloadBytes,
   utf8Length,
 } from "@holdfast/protocol";
 import { Backoff } from "./backoff.ts";
 import type { Post, Posted, Turn } from "./effects.ts";
-import type { ServerLimits } from "./link.ts";
+import type { Link } from "./link.ts";
+import { type Pending, PublishLane } from "./publish-lane.ts";
 import { earliest, type Timing } from "./timing.ts";
 
-/** Where a publish is: not on its way, or on a link, or in a POST. */
-type Place =
-  | { readonly type: "waiting" }
-  | { readonly type: "link"; readonly link: object }
-  | { readonly type: "post" };
-
-const waiting: Place = { type: "waiting" };
-
-interface Pending {
-  readonly ref: number;
+/** Publishes of one channel on their way together, in their order. */
+interface Flight {
   readonly channel: string;
-  readonly drafts: readonly Draft[];
-  readonly ifMatch: string | undefined;
-  readonly expiresAt: number;
-  place: Place;
-  /** Whether it ever left, so that nobody can say that it was not published. */
-  sent: boolean;
+  readonly pending: readonly Pending[];
+  /** The link that carries it, or a POST. */
+  readonly road: Link | "post";
 }
+
+/** A publish that goes by POST; its outcome is told with this `ref`. */
+export interface PublishPost {
+  readonly ref: number;
+  readonly post: Post;
+}
+
+/** What may go together before a server has said what it takes; in events. */
+const togetherDefault = 100;
 
 /**
  * The publishes that have no answer yet. They keep their order and their ids, whatever happens to the links, so that
  * each is in the log once. Rules CLI-4, ACK-2 and ACK-4.
  *
- * A channel's publishes go by one road at a time. One that was refused for a moment goes again before those of its
- * channel that have not left yet.
+ * A channel has one message under way. What is published meanwhile waits, and then goes together: with several under
+ * way, one that is refused for a moment would come after those that were not.
  */
 export class Publishing {
   readonly #turn: Turn;
   readonly #timing: Timing;
   readonly #pendingMax: number;
   readonly #backoff: Backoff;
-  /** By `ref`, which grows: so in order. */
+  /** By `ref`, which grows: so in order, and the oldest expires first. */
   readonly #pending = new Map<number, Pending>();
-  /** Those that wait, in order. */
-  #queue: Pending[] = [];
-  /** Channels of which a POST is on its way. */
-  readonly #posting = new Set<string>();
-  /** Channels that may not publish before a moment. */
+  readonly #lanes = new Map<string, PublishLane>();
+  /** Channels with something to send and nothing in its way. */
+  readonly #ready = new Set<string>();
   readonly #heldUntil = new Map<string, number>();
+  /** By the `ref` of their first publish. */
+  readonly #flights = new Map<number, Flight>();
   #lastFailureAt = -Infinity;
+  #togetherMax = togetherDefault;
 
   constructor(turn: Turn, timing: Timing, random: () => number, pendingMax: number) {
     this.#turn = turn;
@@ -65,12 +66,11 @@ export class Publishing {
     return this.#pending.size;
   }
 
-  /** Whether something has not left yet. */
-  get isWaiting(): boolean {
-    return this.#queue.length > 0;
+  /** Whether something could leave. */
+  get isReady(): boolean {
+    return this.#ready.size > 0;
   }
 
-  /** The oldest expires first, as all have the same time. */
   get deadline(): number {
     const oldest = this.#pending.values().next().value;
     return earliest(oldest?.expiresAt, ...this.#heldUntil.values());
@@ -85,9 +85,23 @@ export class Publishing {
       );
     }
     const expiresAt = this.#turn.now + this.#timing.publishTimeoutMs;
-    const one: Pending = { ref, channel, drafts, ifMatch, expiresAt, place: waiting, sent: false };
+    let bytes = 0;
+    for (const { payload } of drafts) bytes += payloadBytes(payload);
+    const one: Pending = {
+      ref,
+      channel,
+      drafts,
+      ifMatch,
+      expiresAt,
+      bytes,
+      isAlone: ifMatch !== undefined,
+      wasSent: false,
+    };
+    const lane = this.#lanes.get(channel) ?? new PublishLane();
+    this.#lanes.set(channel, lane);
     this.#pending.set(ref, one);
-    this.#queue.push(one);
+    lane.append(one);
+    this.#review(channel);
   }
 
   /** Nobody awaits the answer any more. */
@@ -95,150 +109,204 @@ export class Publishing {
     const one = this.#pending.get(ref);
     if (one === undefined) return;
     this.#pending.delete(ref);
-    if (one.place === waiting) this.#queue = this.#queue.filter((other) => other !== one);
+    this.#lanes.get(one.channel)?.forget(one);
+    this.#review(one.channel);
   }
 
-  /** Sends what waits on a WebSocket. */
-  flushTo(link: { readonly id: number; readonly limits: ServerLimits | undefined }): boolean {
-    const texts: string[] = [];
-    this.#queue = this.#queue.filter((one) => {
-      if (this.#posting.has(one.channel) || this.#heldUntil.has(one.channel)) return true;
-      const text = formatPublish(one.ref, one.channel, one.drafts, one.ifMatch);
-      const bytesMax = link.limits?.messageBytesMax ?? Infinity;
-      if (isLonger(text, bytesMax)) {
+  /** Sends what may leave on a WebSocket. */
+  flushTo(link: Link): void {
+    this.#togetherMax = link.limits?.publishEventsMax ?? togetherDefault;
+    const bytesMax = link.limits?.messageBytesMax ?? Infinity;
+    for (const channel of [...this.#ready]) {
+      for (let pending = this.#next(channel); pending.length > 0; pending = this.#next(channel)) {
+        const drafts = pending.flatMap((one) => one.drafts);
+        const [{ ref, ifMatch } = { ref: 0, ifMatch: undefined }] = pending;
+        const text = formatPublish(ref, channel, drafts, ifMatch);
+        if (!isLonger(text, bytesMax)) {
+          this.#depart(channel, pending, link);
+          this.#turn.emit({ type: "send", link: link.id, text });
+          link.sent(this.#turn.now);
+          break;
+        }
         // Sent, it would cost the whole connection.
-        this.#fail(
-          one,
-          new HoldfastError("too_large", `A publish exceeds the server's limit of ${bytesMax} bytes.`),
-        );
-        return false;
+        const limit = `A publish exceeds the server's limit of ${bytesMax} bytes.`;
+        this.#refuse(channel, pending, new HoldfastError("too_large", limit));
       }
-      one.place = { type: "link", link };
-      one.sent = true;
-      texts.push(text);
-      return false;
-    });
-    for (const text of texts) this.#turn.emit({ type: "send", link: link.id, text });
-    return texts.length > 0;
+    }
   }
 
-  /** The next POST of each channel: one at a time, or their order would be the network's. */
-  nextPosts(): readonly { readonly ref: number; readonly channel: string; readonly post: Post }[] {
-    const posts: { ref: number; channel: string; post: Post }[] = [];
-    this.#queue = this.#queue.filter((one) => {
-      const { ref, channel } = one;
-      if (this.#posting.has(channel) || this.#heldUntil.has(channel)) return true;
-      one.place = { type: "post" };
-      one.sent = true;
-      this.#posting.add(channel);
-      posts.push({ ref, channel, post: toPost(one) });
-      return false;
-    });
+  /** Sends what may leave as POSTs. */
+  nextPosts(): readonly PublishPost[] {
+    const posts: PublishPost[] = [];
+    for (const channel of [...this.#ready]) {
+      const pending = this.#next(channel);
+      const [first] = pending;
+      if (first === undefined) continue;
+      this.#depart(channel, pending, "post");
+      posts.push({ ref: first.ref, post: toPost(channel, pending) });
+    }
     return posts;
   }
 
-  /** A link has answered a publish. */
-  published(ref: number, results: readonly PublishResult[]): void {
-    const one = this.#pending.get(ref);
-    if (one === undefined) return;
-    if (results.length !== one.drafts.length) {
-      throw new HoldfastError(
-        "bad_message",
-        `${one.drafts.length} events were published, ${results.length} answered.`,
-      );
-    }
-    this.#pending.delete(ref);
-    this.#turn.emit({ type: "published", ref, results });
+  #next(channel: string): readonly Pending[] {
+    return this.#lanes.get(channel)?.next(this.#togetherMax) ?? [];
   }
 
-  /** A link or a POST refused a publish: tries again where that can help. */
+  #depart(channel: string, pending: readonly Pending[], road: Flight["road"]): void {
+    const [first] = pending;
+    if (first === undefined) return;
+    for (const one of pending) one.wasSent = true;
+    this.#lanes.get(channel)?.depart(pending);
+    this.#flights.set(first.ref, { channel, pending, road });
+    this.#ready.delete(channel);
+  }
+
+  /** The server acknowledged a message. Throws `bad_message` when it acknowledged another number of events. */
+  published(ref: number, results: readonly PublishResult[]): void {
+    const flight = this.#flights.get(ref);
+    if (flight === undefined) return;
+    const count = flight.pending.reduce((sum, { drafts }) => sum + drafts.length, 0);
+    if (results.length !== count) {
+      throw new HoldfastError(
+        "bad_message",
+        `${count} events were published, ${results.length} acknowledged.`,
+      );
+    }
+    this.#arrive(ref, flight);
+    let from = 0;
+    for (const { ref: each, drafts } of flight.pending) {
+      const own = results.slice(from, from + drafts.length);
+      from += drafts.length;
+      if (this.#pending.delete(each)) this.#turn.emit({ type: "published", ref: each, results: own });
+    }
+    this.#review(flight.channel);
+  }
+
+  /** The server refused a message: tries again where that can help. */
   refused(ref: number, error: HoldfastError, delayMs?: number): void {
-    const one = this.#pending.get(ref);
-    if (one === undefined) return;
-    if (error.retry === "never") this.#fail(one, error);
-    else this.#holdBack(one, delayMs);
+    const flight = this.#flights.get(ref);
+    if (flight === undefined) return;
+    this.#return(ref, flight);
+    if (error.retry === "never") this.#refuse(flight.channel, flight.pending, error);
+    else this.#hold(flight.channel, delayMs);
   }
 
   /** What came of a POST. */
-  posted(ref: number, channel: string, posted: Posted): void {
-    this.#posting.delete(channel);
-    const one = this.#pending.get(ref);
-    if (one === undefined) return;
+  posted(ref: number, posted: Posted): void {
+    const flight = this.#flights.get(ref);
+    if (flight === undefined) return;
     if (posted.type === "refused") {
       this.refused(ref, posted.error, posted.delayMs);
       return;
     }
-    const results = posted.type === "answered" && isRecord(posted.json) ? posted.json["results"] : undefined;
-    if (Array.isArray(results) && results.length === one.drafts.length)
-      this.published(ref, results as PublishResult[]);
-    else this.#holdBack(one);
+    try {
+      if (posted.type !== "answered") throw new HoldfastError("internal", "The answer was lost.");
+      this.published(ref, resultsOf(posted.json));
+    } catch {
+      // An answer that is none leaves as much open as one that is lost.
+      this.#return(ref, flight);
+      this.#hold(flight.channel);
+    }
   }
 
   /** A link is gone: what it had not answered goes again, in order and with the same ids. */
-  linkLost(link: object): void {
-    const again: Pending[] = [];
-    for (const one of this.#pending.values()) {
-      if (one.place.type === "link" && one.place.link === link) one.place = waiting;
-      if (one.place === waiting) again.push(one);
-    }
-    this.#queue = again;
+  linkLost(link: Link): void {
+    for (const [ref, flight] of this.#flights) if (flight.road === link) this.#return(ref, flight);
   }
 
   /** Things are well again: what was held back may go. */
   release(): void {
+    const held = [...this.#heldUntil.keys()];
     this.#heldUntil.clear();
+    for (const channel of held) this.#review(channel);
   }
 
   /** Gives up what nobody answered in time. */
   tick(): void {
     const { now } = this.#turn;
-    for (const [channel, until] of this.#heldUntil) if (until <= now) this.#heldUntil.delete(channel);
-    for (const one of this.#pending.values()) {
-      if (one.expiresAt > now) break;
+    for (const [channel, until] of this.#heldUntil) {
+      if (until > now) continue;
+      this.#heldUntil.delete(channel);
+      this.#review(channel);
+    }
+    for (const { ref, expiresAt, wasSent } of this.#pending.values()) {
+      if (expiresAt > now) break;
       const seconds = Math.round(this.#timing.publishTimeoutMs / 1000);
-      const outcome = one.sent
+      const outcome = wasSent
         ? "It may or may not have been published; publishing it again with the same id is safe."
         : "It was not sent.";
-      this.forget(one.ref);
+      this.forget(ref);
       const error = new HoldfastError("timed_out", `No answer to a publish within ${seconds} s. ${outcome}`);
-      this.#turn.emit({ type: "unpublished", ref: one.ref, error });
+      this.#turn.emit({ type: "unpublished", ref, error });
     }
   }
 
   /** Fails everything. */
-  close(toError: (sent: boolean) => Error): void {
-    for (const { ref, sent } of this.#pending.values()) {
-      this.#turn.emit({ type: "unpublished", ref, error: toError(sent) });
+  close(toError: (wasSent: boolean) => Error): void {
+    for (const { ref, wasSent } of this.#pending.values()) {
+      this.#turn.emit({ type: "unpublished", ref, error: toError(wasSent) });
     }
-    this.#pending.clear();
-    this.#queue = [];
-    this.#heldUntil.clear();
+    for (const all of [this.#pending, this.#lanes, this.#ready, this.#heldUntil, this.#flights]) all.clear();
   }
 
-  #fail(one: Pending, error: HoldfastError): void {
-    this.#pending.delete(one.ref);
-    this.#turn.emit({ type: "unpublished", ref: one.ref, error });
+  #arrive(ref: number, { channel }: Flight): void {
+    this.#flights.delete(ref);
+    this.#lanes.get(channel)?.arrive();
   }
 
-  #holdBack(one: Pending, delayMs?: number): void {
+  /** A message that was under way waits again, before what came after it. */
+  #return(ref: number, flight: Flight): void {
+    this.#arrive(ref, flight);
+    const { channel, pending } = flight;
+    this.#lanes.get(channel)?.prepend(pending.filter((one) => this.#pending.has(one.ref)));
+    this.#review(channel);
+  }
+
+  /** The server will never take what waits first: one of them, if they are several, so each is to go alone. */
+  #refuse(channel: string, pending: readonly Pending[], error: HoldfastError): void {
+    const [first] = pending;
+    if (first !== undefined && pending.length === 1) {
+      this.forget(first.ref);
+      this.#turn.emit({ type: "unpublished", ref: first.ref, error });
+    }
+    for (const one of pending) one.isAlone = true;
+    this.#review(channel);
+  }
+
+  #hold(channel: string, delayMs?: number): void {
     const { now } = this.#turn;
-    one.place = waiting;
-    const at = this.#queue.findIndex((other) => other.ref > one.ref);
-    this.#queue.splice(at === -1 ? this.#queue.length : at, 0, one);
-    if (this.#heldUntil.has(one.channel)) return;
     this.#backoff.held(now - this.#lastFailureAt);
     this.#lastFailureAt = now;
-    this.#heldUntil.set(one.channel, now + this.#backoff.next(delayMs));
+    this.#heldUntil.set(channel, now + this.#backoff.next(delayMs));
+    this.#review(channel);
+  }
+
+  /** Whether the channel may send, after something about it changed. */
+  #review(channel: string): void {
+    const lane = this.#lanes.get(channel);
+    if (lane?.isEmpty) {
+      this.#lanes.delete(channel);
+      this.#heldUntil.delete(channel);
+    }
+    if (lane?.isWaiting && !this.#heldUntil.has(channel)) this.#ready.add(channel);
+    else this.#ready.delete(channel);
   }
 }
 
-function toPost({ channel, drafts, ifMatch }: Pending): Post {
+function toPost(channel: string, pending: readonly Pending[]): Post {
+  const lines = pending.flatMap(({ drafts }) => drafts.map((draft) => `${formatDraft(draft)}\n`));
+  const ifMatch = pending[0]?.ifMatch;
   return {
     path: `/channels/${encodeURIComponent(channel)}`,
     contentType: "application/x-ndjson",
-    body: drafts.map((draft) => `${formatDraft(draft)}\n`).join(""),
+    body: lines.join(""),
     headers: ifMatch === undefined ? {} : { "If-Match": `"${ifMatch}"` },
   };
+}
+
+function resultsOf(json: unknown): readonly PublishResult[] {
+  const results = isRecord(json) ? json["results"] : undefined;
+  return Array.isArray(results) ? (results as PublishResult[]) : [];
 }
 
 /** Whether the UTF-8 of a text exceeds a limit; counted only when its length leaves a doubt. */

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { toError } from "./incoming.ts";
 import type { Transport } from "./ladder.ts";
 import type { ConnectionOptions } from "./options.ts";
 import { events, Rig, received, welcomeMessage } from "./rig.test.ts";
@@ -12,6 +13,11 @@ interface Session {
   read: number;
   isGreeted: boolean;
 }
+
+/** What a server does with a publish: answers, takes it without an answer, or refuses it for a moment. */
+export type Mood = "well" | "mute" | "refuses";
+
+const refusal = { type: "error", code: "broker_unavailable", message: "", retry: "retry" };
 
 /**
  * A world of one client and one honest server with a network that does anything: it cuts, loses what was on its way,
@@ -80,6 +86,10 @@ export class World {
     return head;
   }
 
+  #appendAll(channel: string, events: readonly { id: string }[]): object[] {
+    return events.map(({ id }) => ({ cursor: `k-${this.append(channel, id)}`, at: 0, duplicate: false }));
+  }
+
   publish(channel: string): void {
     const ref = this.#published.size + 1;
     this.#published.set(ref, channel);
@@ -127,14 +137,18 @@ export class World {
   }
 
   /** The server reads what the client said on a WebSocket. */
-  listen(choice: number, isMute: boolean): void {
+  listen(choice: number, mood: Mood): void {
     const [link, session] = this.#session(choice) ?? [];
     if (link === undefined || !session?.isGreeted) return;
     const message = this.rig.sent(link)[session.read];
     if (message === undefined) return;
     session.read++;
+    if (message.type === "publish" && mood === "refuses") {
+      this.rig.say(link, { ...refusal, ref: message["ref"] });
+      return;
+    }
     const answers = this.#answer(session, message);
-    if (!isMute || message.type !== "publish") this.rig.say(link, ...answers);
+    if (mood !== "mute" || message.type !== "publish") this.rig.say(link, ...answers);
   }
 
   #answer(session: Session, message: { type: string; [field: string]: unknown }): object[] {
@@ -151,22 +165,31 @@ export class World {
         return { type: "unsubscribed", channel: one };
       });
     }
-    const [event] = message["events"] as { id: string }[];
-    const cursor = `k-${this.append(channel ?? "", event?.id)}`;
-    return [{ type: "published", ref, results: [{ cursor, at: 0, duplicate: false }] }];
+    const results = this.#appendAll(channel ?? "", message["events"] as { id: string }[]);
+    return [{ type: "published", ref, results }];
   }
 
   /** The server takes a POST, and its answer arrives or not. */
-  takePost(isLost: boolean): void {
+  takePost(mood: Mood): void {
     this.#look();
     const next = this.#posts.shift();
     if (next === undefined) return;
-    const cursor = `k-${this.append(next.path.split("/")[2] ?? "", JSON.parse(next.body).id)}`;
-    const json = { cursor, results: [{ cursor, at: 0, duplicate: false }] };
+    if (mood === "refuses") {
+      const error = toError(refusal);
+      this.rig.turn((connection, now) => connection.posted(next.post, { type: "refused", error }, now));
+      return;
+    }
+    const lines = next.body.trim().split("\n");
+    const json = {
+      results: this.#appendAll(
+        next.path.split("/")[2] ?? "",
+        lines.map((line) => JSON.parse(line)),
+      ),
+    };
     this.rig.turn((connection, now) =>
       connection.posted(
         next.post,
-        isLost ? { type: "failed", reason: "cut" } : { type: "answered", json },
+        mood === "mute" ? { type: "failed", reason: "cut" } : { type: "answered", json },
         now,
       ),
     );
@@ -178,7 +201,7 @@ export class World {
     this.rig.advance(1_000);
     this.greet(choice);
     for (let i = 0; i < count; i++) this.append(channel);
-    this.listen(choice, false);
+    this.listen(choice, "well");
     this.send(choice, channel, count, false);
   }
 
@@ -207,11 +230,11 @@ export class World {
       this.probe(true);
       for (let choice = 0; choice < 2; choice++) {
         this.greet(choice);
-        for (let i = 0; i < 10; i++) this.listen(choice, false);
+        for (let i = 0; i < 10; i++) this.listen(choice, "well");
         for (const channel of this.heads.keys()) this.send(choice, channel, 1000, false);
         this.beat(choice);
       }
-      for (let i = 0; i < 10; i++) this.takePost(false);
+      for (let i = 0; i < 10; i++) this.takePost("well");
       this.rig.turn((connection, now) => {
         for (const channel of this.heads.keys()) connection.consumed(channel, 1000, now);
       });

@@ -3,11 +3,12 @@ import { test } from "node:test";
 import fc from "fast-check";
 import type { Transport } from "./ladder.ts";
 import type { ConnectionOptions } from "./options.ts";
-import { World } from "./world-model.test.ts";
+import { type Mood, World } from "./world-model.test.ts";
 
 const channels = ["a", "b", "c"];
 const channel = fc.constantFrom(...channels);
 const choice = fc.nat(1);
+const mood = fc.constantFrom<Mood>("well", "mute", "refuses");
 const often = fc.integer({ min: 1, max: 4 });
 
 /** What may happen, as data. */
@@ -18,8 +19,8 @@ const step = fc.oneof(
   fc.tuple(fc.constant("publish" as const), channel),
   fc.tuple(fc.constant("greet" as const), choice),
   fc.tuple(fc.constant("send" as const), choice, channel, often, fc.nat(3)),
-  fc.tuple(fc.constant("listen" as const), choice, fc.nat(3)),
-  fc.tuple(fc.constant("post" as const), fc.nat(3)),
+  fc.tuple(fc.constant("listen" as const), choice, mood),
+  fc.tuple(fc.constant("post" as const), mood),
   fc.tuple(fc.constant("beat" as const), choice),
   fc.tuple(fc.constant("cut" as const), choice),
   fc.tuple(fc.constant("probe" as const), fc.boolean()),
@@ -41,8 +42,8 @@ function perform(world: World, [what, ...given]: readonly [string, ...unknown[]]
   if (what === "flow") world.flow(first, second, third);
   if (what === "greet") world.greet(first);
   if (what === "send") world.send(first, second, third, fourth === 0);
-  if (what === "listen") world.listen(first, second === 0);
-  if (what === "post") world.takePost(first === 0);
+  if (what === "listen") world.listen(first, second);
+  if (what === "post") world.takePost(first);
   if (what === "beat") world.beat(first);
   if (what === "cut") world.cut(first);
   if (what === "probe") world.probe(first);
