@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { defaultLimits, HoldfastError } from "@holdfast/protocol";
+import { defaultLimits } from "@holdfast/protocol";
 import { Hubs } from "./hubs.ts";
 import { ScriptedBroker } from "./scripted-broker.test-support.ts";
 import { defaultNamespace } from "./settings.ts";
 import { numbered, numbers, VirtualClock, World } from "./world.test-support.ts";
 
 const k = (offset: number) => ({ epoch: "k", offset });
-const limits = { eventsMax: 100, bytesMax: 100_000 };
+const _limits = { eventsMax: 100, bytesMax: 100_000 };
 const nothing = { hubs: 0, readers: 0, tailEvents: 0, tailBytes: 0 };
 
 describe("hubs", () => {
@@ -191,131 +191,6 @@ describe("a flush", () => {
     assert.ok(left <= 0);
     client.check("a");
     other.check("b");
-  });
-});
-
-describe("waiting for news", () => {
-  test("[JSON-3] wakes once, when there is an event after the cursor", async () => {
-    const world = new World();
-    let wakes = 0;
-    await world.hubs.wait("a", k(0), () => wakes++);
-    assert.equal(wakes, 0);
-    world.log().append(numbered(1));
-    await world.settle();
-    world.log().append(numbered(2));
-    await world.settle();
-    assert.equal(wakes, 1);
-    assert.equal(world.hubs.stats().readers, 0);
-  });
-
-  test("[JSON-3] wakes at once where something lies after the cursor, the channel has ended, or the log is another", async () => {
-    const world = new World();
-    world.log("a").append(...numbers(3));
-    world.log("b").close();
-    const woken: string[] = [];
-    await world.hubs.wait("a", k(1), () => woken.push("events"));
-    await world.hubs.wait("b", k(0), () => woken.push("end"));
-    await world.hubs.wait("a", { epoch: "old", offset: 3 }, () => woken.push("gap"));
-    await world.settle();
-    assert.deepEqual(woken.toSorted(), ["end", "events", "gap"]);
-    assert.equal(world.hubs.stats().readers, 0);
-  });
-
-  test("[JSON-3] wakes at the end of the channel", async () => {
-    const world = new World();
-    let wakes = 0;
-    await world.hubs.wait("a", k(0), () => wakes++);
-    world.log().close();
-    await world.settle();
-    assert.equal(wakes, 1);
-  });
-
-  test("[JSON-3] is not woken by a stretch of offsets without events", async () => {
-    const world = new World();
-    let wakes = 0;
-    await world.hubs.wait("a", k(0), () => wakes++);
-    world.log().tell({ epoch: "k", from: 0, to: 7, events: [] });
-    await world.settle();
-    assert.equal(wakes, 0);
-    world.log().tell({ epoch: "k", from: 7, to: 8, events: [{ ...numbered(1), offset: 8, at: 0 }] });
-    await world.settle();
-    assert.equal(wakes, 1);
-  });
-
-  test("[JSON-3] cancelled, it is not woken and leaves nothing behind", async () => {
-    const world = new World();
-    let wakes = 0;
-    const cancel = await world.hubs.wait("a", k(0), () => wakes++);
-    cancel();
-    cancel();
-    world.log().append(numbered(1));
-    await world.settle();
-    assert.equal(wakes, 0);
-    assert.equal(world.hubs.stats().readers, 0);
-  });
-});
-
-describe("pages", () => {
-  test("[JSON-1] [GAP-1] say where they start and whether there is more, with a gap that lies before them", async () => {
-    const world = new World();
-    world.log().append(...numbers(10));
-    world.log().trim(3);
-    const read = async (offset: number) => {
-      const page = await world.hubs.page("a", { after: k(offset) }, { eventsMax: 4, bytesMax: 100 });
-      const { from, to, more, closed, gap, exact } = page;
-      return [from.offset, to.offset, page.events.length, more, closed, gap?.reason, exact];
-    };
-    assert.deepEqual(await read(1), [3, 7, 4, true, false, "expired", false]);
-    assert.deepEqual(await read(4), [4, 8, 4, true, false, undefined, true]);
-    assert.deepEqual(await read(8), [8, 10, 2, false, false, undefined, true]);
-    assert.deepEqual(await read(17), [3, 7, 4, true, false, "epoch", false]);
-    world.log().close();
-    assert.deepEqual(await read(8), [8, 10, 2, false, true, undefined, true]);
-    assert.deepEqual(await read(4), [4, 8, 4, true, false, undefined, true]);
-  });
-
-  test("[JSON-1] [CUR-3] the newest, the oldest, and those so many events back have no gap and are not exact", async () => {
-    const world = new World();
-    world.log().append(...numbers(10));
-    world.log().trim(3);
-    for (const [start, from] of [
-      [{ last: 4 }, 6],
-      [{ last: 100 }, 3],
-      [{ after: "oldest" }, 3],
-      [{ after: "latest" }, 10],
-    ] as const) {
-      const page = await world.hubs.page("a", start, limits);
-      assert.deepEqual([page.from.offset, page.to.offset, page.gap, page.exact], [from, 10, null, false]);
-    }
-  });
-
-  test("[BND] requests for one page at one time share one read; another page is another read", async () => {
-    const world = new World();
-    world.log().append(...numbers(10));
-    const held = world.broker.hold("read");
-    const same = Array.from({ length: 10 }, () => world.hubs.page("a", { after: k(2) }, limits));
-    const others = [
-      world.hubs.page("a", { after: k(3) }, limits),
-      world.hubs.page("a", { after: k(2) }, { ...limits, eventsMax: 1 }),
-      world.hubs.page("b", { after: k(2) }, limits),
-    ];
-    assert.equal(world.broker.count("read"), 4);
-    held.release();
-    for (const page of await Promise.all(same)) assert.equal(page.events.length, 8);
-    await Promise.all(others);
-    world.broker.unhold("read");
-    await world.hubs.page("a", { after: k(2) }, limits);
-    assert.equal(world.broker.count("read"), 5, "and what was read is not kept");
-  });
-
-  test("[BND] a read that failed fails all who share it, and is made anew", async () => {
-    const world = new World();
-    const held = world.broker.hold("read");
-    const pages = [1, 2].map(() => world.hubs.page("a", { after: k(0) }, limits));
-    held.fail(new HoldfastError("broker_unavailable"));
-    for (const page of pages) await assert.rejects(page, { code: "broker_unavailable" });
-    world.broker.unhold("read");
-    assert.deepEqual((await world.hubs.page("a", { after: k(0) }, limits)).events, []);
   });
 });
 
