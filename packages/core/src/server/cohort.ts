@@ -80,6 +80,7 @@ export class Cohort {
 
   /** Brings every live reader to the head, each batch built once; returns readers that must read on by themselves. */
   advance(): readonly Reader[] {
+    if (this.#live.size === 0) this.#front = this.#tail.to;
     if (this.#front === this.#tail.to) return none;
     this.#advancing = true;
     let stranded = none;

@@ -1,5 +1,6 @@
 import type { Cursor, GapReason } from "@holdfast/protocol";
 import type { Broker, Following, ReadLimits } from "../broker/port.ts";
+import type { Batch } from "./batch.ts";
 import { Cohort } from "./cohort.ts";
 import { Follower } from "./follower.ts";
 import { Lobby, type LobbyHost } from "./lobby.ts";
@@ -43,7 +44,8 @@ export class Hub {
     this.channel = channel;
     this.#host = host;
     this.#cohort = new Cohort(channel, settings, pageLimits, { epoch, offset: head });
-    this.#reads = new SharedReads(channel, broker, settings.mode, pageLimits);
+    const keep = (batches: readonly Batch[]) => this.#cohort.keep(batches);
+    this.#reads = new SharedReads(channel, { broker, mode: settings.mode, pageLimits, keep });
     this.lobby = new Lobby(channel, host, () => this.#markDirty());
     const follower = {
       broker,
@@ -206,7 +208,6 @@ export class Hub {
   #answered(reader: Reader, answer: Answer): void {
     reader.state = "behind";
     const { batches, gap } = answer;
-    this.#cohort.keep(batches);
     if (gap !== undefined && !reader.receiver.full) {
       this.#skip(reader, { epoch: answer.epoch, offset: answer.from }, gap);
     }

@@ -23,8 +23,9 @@ describe("re-entrancy", () => {
       );
       assert.equal(client.closes, 1);
     }
-    assert.deepEqual([world.hubs.stats().readers, world.hubs.members("a")], [0, []]);
+    assert.equal(world.hubs.stats().readers, 0);
     await world.pass(60_000);
+    assert.deepEqual(world.hubs.members("a"), []);
     assert.deepEqual(world.hubs.stats(), { hubs: 0, readers: 0, tailEvents: 0, tailBytes: 0 });
   });
 

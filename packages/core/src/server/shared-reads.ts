@@ -15,20 +15,24 @@ export interface Answer {
   readonly gap: GapReason | undefined;
 }
 
+export interface SharedReadsOptions {
+  readonly broker: Broker;
+  readonly mode: Mode;
+  readonly pageLimits: ReadLimits;
+  /** Is given what was read, once, before any of those who asked for it. */
+  keep(batches: readonly Batch[]): void;
+}
+
 /** Reads of one channel's log, in which readers that need the same page at the same time share one. */
 export class SharedReads {
   readonly #channel: string;
-  readonly #broker: Broker;
-  readonly #mode: Mode;
-  readonly #limits: ReadLimits;
+  readonly #options: SharedReadsOptions;
   /** Reads under way, by the cursor they start from. */
   readonly #answers = new Map<string, Promise<Answer>>();
 
-  constructor(channel: string, broker: Broker, mode: Mode, limits: ReadLimits) {
+  constructor(channel: string, options: SharedReadsOptions) {
     this.#channel = channel;
-    this.#broker = broker;
-    this.#mode = mode;
-    this.#limits = limits;
+    this.#options = options;
   }
 
   /** What lies after the cursor; rejects as the broker does. */
@@ -36,8 +40,7 @@ export class SharedReads {
     const key = `${cursor.epoch}-${cursor.offset}`;
     let answer = this.#answers.get(key);
     if (answer === undefined) {
-      const skips = this.#mode === "latest" && this.#broker.capabilities.state;
-      answer = skips ? this.#newest(cursor) : this.#page(cursor);
+      answer = this.#read(cursor);
       this.#answers.set(key, answer);
       const forget = () => this.#answers.delete(key);
       answer.then(forget, forget);
@@ -45,18 +48,27 @@ export class SharedReads {
     return answer;
   }
 
+  async #read(cursor: Cursor): Promise<Answer> {
+    const { broker, mode } = this.#options;
+    const skips = mode === "latest" && broker.capabilities.state;
+    const answer = await (skips ? this.#newest(cursor) : this.#page(cursor));
+    this.#options.keep(answer.batches);
+    return answer;
+  }
+
   async #page(after: Cursor): Promise<Answer> {
-    const page = await this.#broker.read(this.#channel, after, this.#limits);
+    const { broker, mode, pageLimits } = this.#options;
+    const page = await broker.read(this.#channel, after, pageLimits);
     const { epoch, from, to } = page;
     const events = page.events.map((event) => new EncodedEvent(epoch, event));
-    const kept = this.#mode === "latest" ? conflate(events) : events;
+    const kept = mode === "latest" ? conflate(events) : events;
     const batches = to > from ? [new Batch(this.#channel, epoch, from, to, kept)] : [];
     return { epoch, from, to, batches, gap: gapBefore(after, page) };
   }
 
   /** The state stands for everything before it, and outlives retention. Rule MODE-2. */
   async #newest(after: Cursor): Promise<Answer> {
-    const state = await this.#broker.state(this.#channel);
+    const state = await this.#options.broker.state(this.#channel);
     const known = state.epoch === after.epoch && after.offset <= state.to;
     if (known && after.offset >= state.truncatedAt) return this.#answer(state, after.offset, undefined);
     // A limit took keys of which the log may still have the newest event.
@@ -67,6 +79,12 @@ export class SharedReads {
 
   #answer(state: LogState, from: number, gap: GapReason | undefined): Answer {
     const { epoch, to } = state;
-    return { epoch, from, to, batches: stateBatches(this.#channel, state, from, this.#limits), gap };
+    return {
+      epoch,
+      from,
+      to,
+      batches: stateBatches(this.#channel, state, from, this.#options.pageLimits),
+      gap,
+    };
   }
 }
