@@ -1,4 +1,10 @@
 import { type ClientOptions, connect } from "@holdfast/client";
+import {
+  type Following,
+  type LogObserver,
+  MemoryBroker,
+  type MemoryBrokerOptions,
+} from "@holdfast/core/broker";
 import { createHoldfast } from "@holdfast/server";
 import { conformanceNamespaces, type Hearer, transportConformance } from "@holdfast/testkit";
 
@@ -14,18 +20,49 @@ const timing: NonNullable<ClientOptions["timing"]> = {
   lingerMs: 50,
 };
 
+/** A broker whose notices are lost while its node is deaf, as by an engine that has gone half dead. */
+class HalfDeaf extends MemoryBroker {
+  readonly #isDeaf: () => boolean;
+
+  constructor(options: MemoryBrokerOptions, isDeaf: () => boolean) {
+    super(options);
+    this.#isDeaf = isDeaf;
+  }
+
+  override follow(channel: string, observer: LogObserver): Promise<Following> {
+    return super.follow(channel, {
+      appended: (batch) => {
+        if (!this.#isDeaf()) observer.appended(batch);
+      },
+      closed: () => observer.closed(),
+      disturbed: () => observer.disturbed(),
+    });
+  }
+}
+
+function drawSeed(): string {
+  return Math.random().toString(36).slice(2, 8).padEnd(6, "0");
+}
+
 transportConformance({
-  async start() {
+  async start({ heartbeatMs }) {
+    let isDeaf = false;
     const holdfast = createHoldfast({
       logger: () => {},
       namespaces: conformanceNamespaces,
-      limits: { heartbeatMs: 1000 },
+      limits: { heartbeatMs },
+      broker: ({ clock, retention }) =>
+        new HalfDeaf({ clock, retention, epochSeed: drawSeed() }, () => isDeaf),
     });
     const { url } = await holdfast.listen({ port: 0 });
     return {
       url,
       stop: () => holdfast.close({ spreadMs: 0, deadlineMs: 1000 }),
       unsentBytes: () => holdfast.stats().unsentBytes,
+      sessions: () => holdfast.stats().sessions,
+      deafen: (is) => {
+        isDeaf = is;
+      },
     };
   },
 

@@ -8,6 +8,8 @@ import {
   type TransportsUnderTest,
 } from "./transports/bench.ts";
 import { type Hearer, type Lane, type TransportName, transportNames } from "./transports/lane.ts";
+import { resuming } from "./transports/lessons-resuming.ts";
+import { surviving } from "./transports/lessons-transports.ts";
 import { moving } from "./transports/moving.ts";
 import { plainLongPoll, plainPoll } from "./transports/plain-json.ts";
 import { plainSse } from "./transports/plain-sse.ts";
@@ -39,23 +41,7 @@ function sessionLanes({ connect }: TransportsUnderTest): readonly Lane[] {
 /** Registers a test for every promise that each transport of both faces keeps, and for every change from one to another. */
 export function transportConformance(under: TransportsUnderTest, options: BenchOptions = {}): void {
   const lanes = [...sessionLanes(under), ...plainLanes];
-  let node: NodeUnderTest;
-  before(async () => {
-    node = await under.start();
-  });
-  after(() => node.stop());
-  /** A test with a bench of its own on the one node. */
-  const prove = (title: string, run: (bench: Bench) => Promise<void>): void => {
-    test(title, async () => {
-      const bench = await Bench.open(under, node, options);
-      try {
-        await run(bench);
-      } finally {
-        await bench.stop();
-      }
-    });
-  };
-
+  const prove = onNode(under, options, 1000);
   for (const lane of lanes) {
     describe(lane.name, () => {
       for (const rule of reading) prove(rule.title, (bench) => rule.prove(bench, lane));
@@ -84,6 +70,37 @@ export function transportConformance(under: TransportsUnderTest, options: BenchO
       }
     }
   });
+  describe("lessons of resuming", () => {
+    const proveLesson = onNode(under, options, 250);
+    for (const lesson of resuming) proveLesson(lesson.title, (bench) => lesson.prove(bench));
+  });
+  describe("lessons of transports", () => {
+    const proveLesson = onNode(under, options, 250);
+    for (const lesson of surviving) proveLesson(lesson.title, (bench) => lesson.prove(bench));
+  });
+}
+
+/** Registers tests that share a node, each with a bench of its own. */
+function onNode(
+  under: TransportsUnderTest,
+  options: BenchOptions,
+  heartbeatMs: number,
+): (title: string, run: (bench: Bench) => Promise<void>) => void {
+  let node: NodeUnderTest;
+  before(async () => {
+    node = await under.start({ heartbeatMs });
+  });
+  after(() => node.stop());
+  return (title, run) => {
+    test(title, async () => {
+      const bench = await Bench.open(under, node, options);
+      try {
+        await run(bench);
+      } finally {
+        await bench.stop();
+      }
+    });
+  };
 }
 
 /** A proxy cannot tell a long poll from a poll, so that a client never changes between these two by itself. */

@@ -36,6 +36,8 @@ export interface WorldReport {
   /** The same for the same world and plan; only of a world that is traced. */
   readonly hash: string;
   readonly happenings: number;
+  /** How long after the last fault everybody stood at the newest event. */
+  readonly healedMs: number;
   /** Events given to applications, gaps told to them, and publishes acknowledged. */
   readonly seen: number;
   readonly gaps: number;
@@ -83,6 +85,7 @@ export class World {
   readonly #counts = new Map<string, number>();
   #payloads = 0;
   #happenings = 0;
+  #healedMs = 0;
   #isHealed = false;
 
   constructor(options: WorldOptions, extras: { sabotage?: Sabotage; trace?: (line: string) => void } = {}) {
@@ -172,6 +175,7 @@ export class World {
     await this.#live(at, () => false);
     this.#heal();
     await this.#live(at + healMsMax, () => this.#hasArrived());
+    this.#healedMs = this.#timeline.now - at;
     if (this.#isRight) this.#checker.checkFinal();
     for (const client of this.#clients) client.close();
     await this.#live(this.#timeline.now + emptyMsMax, () => false);
@@ -211,6 +215,7 @@ export class World {
       violations,
       hash: this.#hash.digest("hex").slice(0, 16),
       happenings: this.#happenings,
+      healedMs: this.#healedMs,
       seen: sum(readers.map(({ seen }) => seen)),
       gaps: sum(readers.map(({ gaps }) => gaps)),
       acknowledged: sum(publishers.map(({ acknowledged }) => acknowledged)),

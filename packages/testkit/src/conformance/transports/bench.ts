@@ -11,6 +11,10 @@ export interface NodeUnderTest {
   stop(): Promise<void>;
   /** Bytes written for clients that have not left the process. */
   unsentBytes(): number;
+  /** Connections and held answers of the session protocol, and streams. */
+  sessions(): number;
+  /** While true the node hears nothing of what is appended to its log, and is never told what it missed. */
+  deafen(isDeaf: boolean): void;
 }
 
 /** How the channels of the suite are kept. Names without a ":" are kept as by default. */
@@ -36,8 +40,8 @@ export interface SessionUnderTest {
 
 /** What the suite is tried on. */
 export interface TransportsUnderTest {
-  /** Starts a node whose channels are kept as `namespaces` says, with a heartbeat of about a second. */
-  start(): Promise<NodeUnderTest>;
+  /** Starts a node whose channels are kept as `namespaces` says. */
+  start(settings: { readonly heartbeatMs: number }): Promise<NodeUnderTest>;
   /** Its delays are to be short: a backoff that begins with tens of ms, a first byte within a second, a climb after less. */
   connect(url: string, transports: readonly TransportName[]): SessionUnderTest;
 }

@@ -65,8 +65,13 @@ const badHellos: readonly (readonly [text: string, code: ErrorCode])[] = [
   ['{"type":"hello","subscriptions":{}}', "bad_message"],
 ];
 
+interface BadSubscription {
+  readonly channel: string;
+  readonly [field: string]: unknown;
+}
+
 /** Subscriptions that are refused one by one, and disturb no other. */
-const badSubscriptions: readonly (readonly [subscription: Record<string, unknown>, code: ErrorCode])[] = [
+const badSubscriptions: readonly (readonly [subscription: BadSubscription, code: ErrorCode])[] = [
   [{ channel: "a b" }, "bad_channel"],
   [{ channel: long }, "bad_channel"],
   [{ channel: "x1", after: "nonsense" }, "bad_cursor"],
@@ -117,7 +122,7 @@ export const refusing = [
       const channel = bench.channel();
       const cursor = await bench.press.numbered(channel, 2);
       const bad = badSubscriptions.map(([subscription]) =>
-        subscription["channel"] === "good" ? { ...subscription, channel } : subscription,
+        subscription.channel === "good" ? { ...subscription, channel } : subscription,
       );
       const hello = { type: "hello", subscriptions: [{ channel, after: "oldest" }, ...bad] };
       const isEnough = (messages: readonly Message[]) =>

@@ -26,7 +26,11 @@ export function block(bench: Bench, transport: TransportName): () => void {
 }
 
 /** Resolves when the client uses a transport; rejects after the deadline. */
-async function using(session: SessionUnderTest, transport: TransportName, deadlineMs: number): Promise<void> {
+export async function using(
+  session: SessionUnderTest,
+  transport: TransportName,
+  deadlineMs: number,
+): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   await new Promise<void>((resolve, reject) => {
     const look = () => {

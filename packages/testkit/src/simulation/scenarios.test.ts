@@ -1,0 +1,88 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { drawWorld, type WorldOptions } from "./options.ts";
+import type { Action, Step } from "./plan.ts";
+import { World } from "./world.ts";
+
+// Worlds in which something was wrong once, each reduced to what it takes.
+
+/** A small world without anything that is drawn. */
+function world(options: Partial<WorldOptions>): WorldOptions {
+  return {
+    ...drawWorld(1),
+    nodes: 1,
+    clients: [{ transports: ["websocket"], toleranceMs: 100 }],
+    channels: 1,
+    mode: "every",
+    maxLag: 0,
+    retainedEventsMax: 1000,
+    retainedMsMax: 3_600_000,
+    stride: 1,
+    tailEventsMax: 100,
+    pageEventsMax: 50,
+    sinkBytesMax: 64_000,
+    heartbeatMs: 1000,
+    stalledMsMax: 0,
+    delayMsMax: 2,
+    logDelayMsMax: 2,
+    untidyNotices: 0,
+    lateDelivery: 0,
+    bufferedEventsMax: 1000,
+    thinkMsMax: 0,
+    tokenLifeMs: undefined,
+    ...options,
+  };
+}
+
+function steps(...actions: readonly (readonly [afterMs: number, action: Action])[]): Step[] {
+  return actions.map(([afterMs, action]) => ({ afterMs, action }));
+}
+
+const subscribe: Action = { do: "subscribe", client: 0, channel: 0, start: "oldest" };
+const publish: Action = {
+  do: "publish",
+  client: 0,
+  channel: 0,
+  events: 1,
+  bytes: 0,
+  kind: "json",
+  key: undefined,
+  isConditional: false,
+};
+
+for (const transport of ["websocket", "sse", "long-poll", "poll"] as const) {
+  test(`[BEAT-3] what a deaf node missed is found within a heartbeat, though only ${transport} reads it`, async () => {
+    const options = world({ clients: [{ transports: [transport], toleranceMs: 100 }] });
+    const plan = steps(
+      [0, subscribe],
+      [300, publish],
+      [300, { do: "deafen", node: 0, isTold: false, forMs: 100 }],
+      [10, publish],
+      [200, { do: "pause", client: 0, isPaused: false }],
+    );
+    const { violations, seen, healedMs } = await new World(options).run(plan);
+    assert.deepEqual(violations, []);
+    assert.equal(seen, 2);
+    // A poll may have to come once more after that.
+    assert.ok(healedMs <= options.heartbeatMs + 250, `${healedMs} ms`);
+  });
+}
+
+test("[SES-2] a node that goes away while a client is connecting says nothing before `welcome`", async () => {
+  const options = world({ delayMsMax: 150 });
+  for (let afterMs = 20; afterMs < 400; afterMs += 20) {
+    const drain: Action = { do: "drain", node: 0, withinMs: 500, forMs: 100 };
+    const { violations } = await new World(options).run(steps([0, subscribe], [afterMs, drain]));
+    assert.deepEqual(violations, [], `drained after ${afterMs} ms`);
+  }
+});
+
+test("[SES-2] [BEAT-1] a client whose `hello` is late gets no heartbeat before `welcome`", async () => {
+  const stall: Action = { do: "stall", which: 0, way: "up", forMs: 2500 };
+  for (let afterMs = 1; afterMs < 8; afterMs++) {
+    const { violations } = await new World(world({ delayMsMax: 4 })).run(
+      steps([0, subscribe], [afterMs, stall]),
+    );
+    assert.deepEqual(violations, [], `stalled after ${afterMs} ms`);
+  }
+});
