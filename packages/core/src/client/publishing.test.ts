@@ -212,6 +212,21 @@ test("a publish without an answer fails in time, and says what is known of it", 
   assert.match(messages[1]?.[1] ?? "", /was not sent/);
 });
 
+test("[ACK-1] [CLI-9] a refusal that comes after the publish was given up is not a second answer", () => {
+  const rig = speaking({ timing: { publishTimeoutMs: 1000 } });
+  rig.publish(1, "a", "x");
+  rig.advance(1000);
+  assert.equal(failure(rig)?.code, "timed_out");
+  rig.say(rig.link, {
+    type: "error",
+    ref: 1,
+    code: "channel_closed",
+    message: "It is closed.",
+    retry: "never",
+  });
+  assert.equal(rig.all("unpublished").length, 1);
+});
+
 test("[BND-2] there is a limit on what awaits its answer", () => {
   const rig = new Rig({ need: "duplex", pendingPublishesMax: 2 });
   rig.publish(1, "a", 1);

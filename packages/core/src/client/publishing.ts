@@ -265,7 +265,8 @@ export class Publishing {
   /** The server will never take what waits first: one of them, if they are several, so each is to go alone. */
   #refuse(channel: string, pending: readonly Pending[], error: HoldfastError): void {
     const [first] = pending;
-    if (first !== undefined && pending.length === 1) {
+    // One that was given up meanwhile has its answer.
+    if (first !== undefined && pending.length === 1 && this.#pending.has(first.ref)) {
       this.forget(first.ref);
       this.#turn.emit({ type: "unpublished", ref: first.ref, error });
     }
