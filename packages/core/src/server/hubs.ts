@@ -266,7 +266,14 @@ export class Hubs {
   /** Calls `wake` once when a page after the cursor would not be empty; returns what cancels that. Rule JSON-3. */
   async wait(channel: string, after: Cursor, wake: () => void): Promise<() => void> {
     let cancel = () => {};
-    await this.attach(channel, { after }, new Alarm(wake), (reader) => {
+    const guarded = () => {
+      try {
+        wake();
+      } catch (error) {
+        this.report(error);
+      }
+    };
+    await this.attach(channel, { after }, new Alarm(guarded), (reader) => {
       cancel = () => reader.hub.detach(reader);
     });
     return cancel;

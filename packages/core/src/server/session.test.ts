@@ -149,6 +149,26 @@ describe("one that fails", () => {
     assert.deepEqual([client.closes, world.hubs.stats().readers], [1, 0]);
   });
 
+  test("[BND] a transport that fails when it is called back reaches nobody else", async () => {
+    const world = new World();
+    const fail = () => {
+      throw new TypeError("a bug in a transport");
+    };
+    const client = world.client({ onCaughtUp: fail });
+    client.onClose = fail;
+    void client.subscribe("a");
+    const other = await world.reader();
+    const woken: string[] = [];
+    await world.hubs.wait("a", k(0).after, fail);
+    await world.hubs.wait("a", k(0).after, () => woken.push("other"));
+    world.log().append(numbered(1));
+    await world.settle();
+    client.session.close({ kind: "ended" });
+    assert.deepEqual([client.sink.farewell, woken], [{ kind: "ended" }, ["other"]]);
+    assert.deepEqual(other.told, ["subscribed k-0", "events k-0 k-1"]);
+    assert.equal(world.faults.length, 3);
+  });
+
   test("[SES-7] [SEE] a foreign exception is told as internal, without its text, and reported with it", async () => {
     const world = new World();
     const authorize = () => {

@@ -202,7 +202,7 @@ export class Session implements IntakeHost, PublisherHost, SubscriptionsHost {
   }
 
   arrived(): void {
-    this.#options.onCaughtUp?.();
+    this.#guard(this.#options.onCaughtUp);
   }
 
   /** Publishes after what was published before; answered in band by `published` or `error`. Rules ACK-1, ACK-4, PUB-3. */
@@ -275,11 +275,7 @@ export class Session implements IntakeHost, PublisherHost, SubscriptionsHost {
   close(farewell: Farewell): void {
     if (this.#closed) return;
     this.gone();
-    try {
-      this.#options.sink.close(farewell);
-    } catch (error) {
-      this.hubs.report(error);
-    }
+    this.#guard(() => this.#options.sink.close(farewell));
   }
 
   /** The connection is no more: everything is released. */
@@ -287,6 +283,15 @@ export class Session implements IntakeHost, PublisherHost, SubscriptionsHost {
     if (this.#closed) return;
     this.#closed = true;
     this.#subscriptions.releaseAll();
-    this.#options.onClose?.();
+    this.#guard(this.#options.onClose);
+  }
+
+  /** Calls the transport; what it throws must not reach other connections, which may be waiting for their turn. */
+  #guard(call: (() => void) | undefined): void {
+    try {
+      call?.();
+    } catch (error) {
+      this.hubs.report(error);
+    }
   }
 }

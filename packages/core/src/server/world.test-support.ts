@@ -122,6 +122,7 @@ export class Client {
   /** Whose deadlines count. */
   readonly timed: Session | Dialogue;
   closes = 0;
+  onClose = () => {};
   readonly #world: World;
   readonly #checks = new Map<string, StreamCheck>();
   #checked = 0;
@@ -134,6 +135,7 @@ export class Client {
     const { sink } = this;
     const onClose = () => {
       this.closes++;
+      this.onClose();
     };
     this.session = new Session({
       id,
