@@ -14,6 +14,7 @@ import { Hub, type HubHost } from "./hub.ts";
 import { checkData, type Lobby, type Sender } from "./lobby.ts";
 import { type Page, Pages } from "./page.ts";
 import type { Reader, Receiver } from "./reader.ts";
+import { Registry } from "./registry.ts";
 import type { NamespaceSettings } from "./settings.ts";
 
 export interface Clock {
@@ -39,30 +40,17 @@ export interface HubsStats {
   readonly tailBytes: number;
 }
 
-/** How long a hub that nobody reads stays, in case they come back. */
-const lingerMs = 30_000;
-/** Beyond this many, those go first that nobody has read for longest. */
-const idleHubsMax = 1000;
 /** How long after the log could not be read it is tried again. */
 const troubleMs = 1000;
 const never = Number.POSITIVE_INFINITY;
 
-/** A hub that begins to follow its log, and those who wait for it. */
-interface Opening {
-  readonly hub: Promise<Hub>;
-  waiting: number;
-}
-
 /** One node's thinking: the hubs of the channels that are read here, and the way to the logs. */
 export class Hubs {
   readonly #options: HubsOptions;
-  readonly #hubs = new Map<string, Hub>();
-  readonly #openings = new Map<string, Opening>();
+  readonly #hubs: Registry;
   #dirty = new Set<Hub>();
   #scheduled = false;
   readonly #troubled = new Set<Hub>();
-  /** Hubs that nobody uses, by when they began to be idle, oldest first. */
-  readonly #idle = new Map<Hub, number>();
   readonly #pages: Pages;
   readonly #pageLimits: ReadLimits;
   /** Lobbies with a member that is leaving. */
@@ -70,11 +58,15 @@ export class Hubs {
   #sweepAt = never;
   #troubleAt = never;
   #auditAt: number;
-  #stopped = false;
 
   constructor(options: HubsOptions) {
     this.#options = options;
     const { limits, clock, broker } = options;
+    this.#hubs = new Registry({
+      now: () => clock.now(),
+      open: (channel) => Hub.open(channel, this.#host(channel)),
+      dropped: (hub) => this.#dropped(hub),
+    });
     this.#pages = new Pages(broker);
     this.#pageLimits = { eventsMax: limits.pageEventsMax, bytesMax: limits.pageBytesMax };
     this.#auditAt = clock.now() + limits.heartbeatMs;
@@ -91,7 +83,7 @@ export class Hubs {
 
   /** When `tick` must be called next, in ms since 1970. */
   get deadline(): number {
-    return this.#stopped ? never : Math.min(this.#auditAt, this.#troubleAt, this.#sweepAt);
+    return this.#hubs.isStopped ? never : Math.min(this.#auditAt, this.#troubleAt, this.#sweepAt);
   }
 
   tick(now: number): void {
@@ -104,9 +96,9 @@ export class Hubs {
     if (now >= this.#sweepAt) this.#sweep(now);
     if (now >= this.#auditAt) {
       this.#auditAt = now + this.#options.limits.heartbeatMs;
-      this.#dropIdle(now);
+      this.#hubs.dropIdle();
       // Idle ones too: polls come and go between two audits, and each would be told that nothing is new.
-      for (const hub of this.#hubs.values()) void hub.audit();
+      for (const hub of this.#hubs) void hub.audit();
     }
   }
 
@@ -119,21 +111,10 @@ export class Hubs {
     }
   }
 
-  #dropIdle(now: number): void {
-    for (const [hub, since] of this.#idle) {
-      if (now - since < lingerMs && this.#idle.size <= idleHubsMax) return;
-      // A member in its grace is still here.
-      if (hub.lobby.isEmpty) this.#drop(hub);
-    }
-  }
-
-  #drop(hub: Hub): void {
-    this.#idle.delete(hub);
+  #dropped(hub: Hub): void {
     this.#dirty.delete(hub);
     this.#troubled.delete(hub);
     this.#leaving.delete(hub.lobby);
-    this.#hubs.delete(hub.channel);
-    hub.stop();
   }
 
   #trouble(hub: Hub, thrown: unknown): void {
@@ -151,47 +132,6 @@ export class Hubs {
     } catch {
       // Who listens for faults must not make one of its own, least of all in the middle of a delivery.
     }
-  }
-
-  /** The hub of a channel, held until it is released. Rejects as the broker does, or with `draining`. */
-  async #acquire(channel: string): Promise<Hub> {
-    this.#checkRunning();
-    const known = this.#hubs.get(channel);
-    if (known !== undefined) {
-      this.#idle.delete(known);
-      known.hold();
-      return known;
-    }
-    const opening = this.#openings.get(channel) ?? this.#open(channel);
-    opening.waiting++;
-    return await opening.hub;
-  }
-
-  #open(channel: string): Opening {
-    const hub = Hub.open(channel, this.#host(channel)).then(
-      (opened) => this.#opened(opened, opening),
-      (error: unknown) => {
-        this.#openings.delete(channel);
-        throw error;
-      },
-    );
-    const opening: Opening = { hub, waiting: 0 };
-    this.#openings.set(channel, opening);
-    return opening;
-  }
-
-  #opened(hub: Hub, { waiting }: Opening): Hub {
-    this.#openings.delete(hub.channel);
-    if (this.#stopped) hub.stop();
-    this.#checkRunning();
-    this.#hubs.set(hub.channel, hub);
-    // On behalf of those who wait: until each of them goes on, it must not be dropped.
-    hub.hold(waiting);
-    return hub;
-  }
-
-  #checkRunning(): void {
-    if (this.#stopped) throw new HoldfastError("draining", "This node is going away.");
   }
 
   #host(channel: string): HubHost {
@@ -213,11 +153,7 @@ export class Hubs {
         this.#options.schedule();
       },
       troubled: (hub, thrown) => this.#trouble(hub, thrown),
-      idle: (hub) => {
-        this.#idle.delete(hub);
-        this.#idle.set(hub, clock.now());
-        if (this.#idle.size > idleHubsMax) this.#dropIdle(clock.now());
-      },
+      idle: (hub) => this.#hubs.idle(hub),
     };
   }
 
@@ -232,10 +168,10 @@ export class Hubs {
     receiver: Receiver,
     begin: (reader: Reader) => void,
   ): Promise<void> {
-    const hub = await this.#acquire(channel);
+    const hub = await this.#hubs.acquire(channel);
     try {
       const cursor = await this.#locate(hub, start);
-      this.#checkRunning();
+      this.#hubs.checkRunning();
       const reader = hub.attach(receiver, cursor);
       begin(reader);
       hub.pump(reader);
@@ -321,7 +257,7 @@ export class Hubs {
     let readers = 0;
     let tailEvents = 0;
     let tailBytes = 0;
-    for (const hub of this.#hubs.values()) {
+    for (const hub of this.#hubs) {
       readers += hub.readers;
       tailEvents += hub.tailEvents;
       tailBytes += hub.bytes;
@@ -330,7 +266,6 @@ export class Hubs {
   }
 
   stop(): void {
-    this.#stopped = true;
-    for (const hub of [...this.#hubs.values()]) this.#drop(hub);
+    this.#hubs.stop();
   }
 }
