@@ -143,13 +143,16 @@ export class RawClient {
   readonly socket: Socket;
   received = "";
   isClosed = false;
+  failure: Error | undefined;
 
-  constructor(t: TestContext, port: number) {
-    this.socket = connect({ port, host: "127.0.0.1" });
+  constructor(t: TestContext, port: number, options: { allowHalfOpen?: boolean } = {}) {
+    this.socket = connect({ port, host: "127.0.0.1", ...options });
     this.socket.setEncoding("latin1").on("data", (text: string) => {
       this.received += text;
     });
-    this.socket.on("error", () => {});
+    this.socket.on("error", (error) => {
+      this.failure = error;
+    });
     this.socket.once("close", () => {
       this.isClosed = true;
     });

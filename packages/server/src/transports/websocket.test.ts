@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { defaultLimits } from "@holdfast/protocol";
-import { call, faultyBroker, forgotten, post, SocketClient, startNode, until } from "../rig.test.ts";
+import { call, faultyBroker, forgotten, post, SocketClient, settled, startNode, until } from "../rig.test.ts";
 
 const hello = (...subscriptions: unknown[]) => ({ type: "hello", subscriptions });
 
@@ -13,6 +13,37 @@ test("[WSP-1] [READ-1] the position comes first, then each event as one message"
   const second = await holdfast.publish("a", { two: 2 }, { type: "t", key: "k" });
   const event = await client.message(1);
   assert.deepEqual(event, { cursor: second.cursor, at: second.at, data: { two: 2 }, type: "t", key: "k" });
+});
+
+test("[WSP-1] the position comes first, however early the client publishes, and whatever that is", async (t) => {
+  const { broker, faults } = faultyBroker();
+  const { url } = await startNode(t, { broker });
+  const gate = Promise.withResolvers<void>();
+  faults.set("follow", gate.promise);
+  const client = await SocketClient.open(t, `${url}/channels/a`);
+  client.socket.send("no JSON");
+  client.socket.send("1");
+  await settled(() => client.socket.bufferedAmount);
+  gate.resolve();
+  await until(() => client.messages.length === 4 || client.closed !== undefined);
+  assert.deepEqual(
+    client.messages.map(({ control, data }) => control ?? data).filter((one) => one !== 1),
+    ["subscribed", "error", "published"],
+  );
+  assert.equal(client.messages[0].control, "subscribed");
+});
+
+test("[WSP-1] [ERR-1] a channel that cannot be read is told in band, and closed with the outcome", async (t) => {
+  const { broker, faults } = faultyBroker();
+  const { holdfast, url } = await startNode(t, { broker });
+  faults.set("follow", "fail");
+  const client = await SocketClient.open(t, `${url}/channels/a`);
+  assert.deepEqual(await client.closes(), { code: 1013, reason: "broker_unavailable" });
+  assert.deepEqual(
+    client.messages.map(({ control, code, retry }) => [control, code, retry]),
+    [["error", "broker_unavailable", "retry"]],
+  );
+  await forgotten(holdfast);
 });
 
 test("[WSP-1] [GAP-1] [END-1] gap and end are told with what they say in the session protocol", async (t) => {

@@ -178,12 +178,10 @@ export async function serveChannel(accepted: Accepted, request: PlainRequest): P
   const { channel, start, format, principal } = request;
   const sink = new WebSocketSink(node, websocket, socket);
   const closeSoon = (farewell: Farewell) => queueMicrotask(() => session.close(farewell));
-  let isReading = false;
   // What is heard here is written right after; only then the connection is let go.
   const hear = (message: ControlMessage) => {
-    if (message.type === "subscribed") isReading = true;
-    else if (message.type === "end") closeSoon({ kind: "ended" });
-    else if (message.type === "error" && !isReading) {
+    if (message.type === "end") closeSoon({ kind: "ended" });
+    else if (message.type === "error" && message.ref === undefined) {
       closeSoon({ kind: "refused", error: new HoldfastError(message.code, message.message) });
     }
   };
@@ -208,7 +206,10 @@ export async function serveChannel(accepted: Accepted, request: PlainRequest): P
     },
   });
   node.enter(link);
+  // Nothing is answered before the position has been told.
+  session.holdInput(true);
   await session.subscribe({ channel, start, signals: false, presence: false });
+  session.holdInput(false);
 }
 
 /** A message as a draft. One that cannot be read is refused in its turn, behind those that came before it. Rule WSP-2. */
