@@ -223,6 +223,14 @@ describe("time", () => {
     client.check("a");
   });
 
+  test("[BEAT-2] [NAME-1] a channel may be named as JavaScript names what objects are made of", async () => {
+    const world = new World();
+    const client = await world.reader({ after: "latest" }, "__proto__", { hears: false });
+    client.session.tick(client.session.deadline);
+    const heads = client.sink.of("heartbeat")[0]?.heads ?? {};
+    assert.deepEqual(Object.keys(heads), ["__proto__"]);
+  });
+
   test("[BEAT-4] [WSP-3] who says nothing for two and a half heartbeats is let go, who does is not", async () => {
     const world = new World();
     const [silent, alive] = [await world.reader(), await world.reader()];

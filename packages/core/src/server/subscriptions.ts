@@ -52,11 +52,12 @@ export class Subscriptions implements Receiver {
 
   /** The channels of which everything up to the head has been written. Rule BEAT-2. */
   get heads(): Record<string, string> {
-    const heads: Record<string, string> = {};
+    const heads: [channel: string, head: string][] = [];
     for (const [channel, reading] of this.#readings) {
-      if (reading.state === "live") heads[channel] = formatCursor(reading.cursor);
+      if (reading.state === "live") heads.push([channel, formatCursor(reading.cursor)]);
     }
-    return heads;
+    // Assigned one by one, the legal name "__proto__" would be lost.
+    return Object.fromEntries(heads);
   }
 
   /** The session's part in the lobbies of these channels. */
