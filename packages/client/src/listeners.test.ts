@@ -13,7 +13,8 @@ test("a listener hears until it stops, and one that throws keeps none from heari
   listeners.on("state", () => {
     throw failure;
   });
-  listeners.on("state", (() => Promise.reject(failure)) as () => void);
+  const rejecting: () => unknown = () => Promise.reject(failure);
+  listeners.on("state", rejecting);
   const listener = (state: string) => heard.push(state);
   const stop = listeners.on("state", listener);
   listeners.on("state", listener);

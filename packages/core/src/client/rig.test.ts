@@ -142,8 +142,7 @@ export class Rig {
     this.accept(link);
     this.say(link, welcomeMessage());
     for (const { channel, after } of subscriptions) {
-      const isCursor = after !== undefined && after.includes("-");
-      const cursor = isCursor ? after : (heads[channel] ?? "k-0");
+      const cursor = after?.includes("-") ? after : (heads[channel] ?? "k-0");
       this.say(link, { type: "subscribed", channel, cursor, head: heads[channel] ?? cursor });
     }
     return link;
