@@ -95,7 +95,7 @@ export class Hub {
     return this.#cohort.tailEvents;
   }
 
-  /** Payload bytes in memory. */
+  /** Bytes in memory, of the tail and of what is kept for readers that lag. */
   get bytes(): number {
     return this.#cohort.bytes;
   }

@@ -47,6 +47,16 @@ describe("a tail", () => {
     assert.deepEqual([byBytes.from, byBytes.length, byBytes.bytes], [2, 1, 500]);
   });
 
+  test("[BND] what fits exactly is kept, at either end", () => {
+    const tail = new Tail(4, { eventsMax: 3, bytesMax: 10 });
+    tail.push([event(5, 4), event(6, 3)], 6);
+    assert.deepEqual([tail.from, tail.bytes], [4, 7]);
+    tail.extendBack(2, [event(3, 9), event(4, 3)]);
+    assert.deepEqual([tail.from, tail.length, tail.bytes], [3, 3, 10]);
+    tail.push([event(7, 3)], 7);
+    assert.deepEqual([tail.from, tail.length, tail.bytes], [4, 3, 10]);
+  });
+
   test("[BND] a page holds one event that is larger than its limit", () => {
     const tail = new Tail(0, all);
     tail.push([event(1, 50), event(2, 50)], 2);
