@@ -1,4 +1,4 @@
-import { type Cursor, type Draft, formatCursor, type PublishResult } from "@holdfast/protocol";
+import { type Cursor, type Draft, formatCursor, HoldfastError, type PublishResult } from "@holdfast/protocol";
 import type { Hubs } from "./hubs.ts";
 import type { Action, Principal } from "./principal.ts";
 
@@ -39,12 +39,24 @@ export class Publisher {
     this.#host = host;
   }
 
-  /** Resolves when the request has been answered; never rejects. Rules ACK-1, PUB-3. */
-  publish(ref: number, channel: string, drafts: readonly Draft[], ifMatch?: Cursor): Promise<void> {
+  /**
+   * Resolves when the request has been answered; never rejects. Rules ACK-1, PUB-3.
+   *
+   * What could not be read is given as its error, to be refused in its turn.
+   */
+  publish(
+    ref: number,
+    channel: string,
+    drafts: readonly Draft[] | HoldfastError,
+    ifMatch?: Cursor,
+  ): Promise<void> {
     const host = this.#host;
     const permitted = this.#lastCall.then(() => host.demand("publish", channel));
     const answer = permitted
-      .then(() => publishAs(host.principal, host.hubs, channel, drafts, ifMatch))
+      .then(() => {
+        if (drafts instanceof HoldfastError) throw drafts;
+        return publishAs(host.principal, host.hubs, channel, drafts, ifMatch);
+      })
       .then(
         (results) => () => host.published(ref, results),
         (error: unknown) => () => host.refuse(error, { ref }),

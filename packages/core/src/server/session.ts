@@ -205,8 +205,12 @@ export class Session implements IntakeHost, PublisherHost, SubscriptionsHost {
     this.#guard(this.#options.onCaughtUp);
   }
 
-  /** Publishes after what was published before; answered in band by `published` or `error`. Rules ACK-1, ACK-4, PUB-3. */
-  publish(ref: number, channel: string, drafts: readonly Draft[], ifMatch?: Cursor): void {
+  /**
+   * Publishes after what was published before; answered in band by `published` or `error`. Rules ACK-1, ACK-4, PUB-3.
+   *
+   * What could not be read is given as its error, to be refused in its turn.
+   */
+  publish(ref: number, channel: string, drafts: readonly Draft[] | HoldfastError, ifMatch?: Cursor): void {
     if (this.#closed) return;
     this.#publisher ??= new Publisher(this);
     void this.during(this.#publisher.publish(ref, channel, drafts, ifMatch));

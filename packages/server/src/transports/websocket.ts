@@ -202,7 +202,7 @@ export async function serveChannel(accepted: Accepted, request: PlainRequest): P
   tie(session, sink, websocket, {
     receive(data, isBinary) {
       session.heard();
-      session.publish(published++, channel, [draftOf(isBinary ? "base64" : format, data)]);
+      session.publish(published++, channel, readDraft(isBinary ? "base64" : format, data));
     },
   });
   node.enter(link);
@@ -212,16 +212,11 @@ export async function serveChannel(accepted: Accepted, request: PlainRequest): P
   session.holdInput(false);
 }
 
-/** A message as a draft. One that cannot be read is refused in its turn, behind those that came before it. Rule WSP-2. */
-function draftOf(encoding: Payload["encoding"], data: Buffer): Draft {
+/** A message as what it publishes, or why it cannot be read. Rule WSP-2. */
+function readDraft(encoding: Payload["encoding"], data: Buffer): readonly Draft[] | HoldfastError {
   try {
-    return { payload: decodePayload(encoding, data) };
+    return [{ payload: decodePayload(encoding, data) }];
   } catch (thrown) {
-    const error = toHoldfastError(thrown);
-    return {
-      get payload(): Payload {
-        throw error;
-      },
-    };
+    return toHoldfastError(thrown);
   }
 }
