@@ -1,15 +1,16 @@
 import { createHash } from "node:crypto";
 import type { Effect, Timing } from "@holdfast/core/client";
-import { type Draft, sameCursor } from "@holdfast/protocol";
+import { sameCursor } from "@holdfast/protocol";
 import { Checker } from "../history/checker.ts";
 import type { Violation } from "../history/violation.ts";
+import { Actor } from "./actor.ts";
 import { Client, type ClientHost } from "./client.ts";
 import { Cluster } from "./cluster.ts";
 import type { Down, ServerEnd } from "./line.ts";
 import { type Engine, LogEngine } from "./log-engine.ts";
 import { Network } from "./network.ts";
 import type { WorldOptions } from "./options.ts";
-import type { Action, StartKind, Step } from "./plan.ts";
+import type { Step } from "./plan.ts";
 import { Random } from "./random.ts";
 import { Timeline } from "./timeline.ts";
 
@@ -74,19 +75,15 @@ const timing: Partial<Timing> = {
 export class World {
   readonly #timeline = new Timeline(startOfTime);
   readonly #checker: Checker;
-  readonly #engine: Engine;
   readonly #cluster: Cluster;
   readonly #network: Network;
   readonly #clients: readonly Client[];
-  /** Where applications stood when they left a channel. */
-  readonly #left = new Map<string, string>();
+  readonly #actor: Actor;
   readonly #trace: ((line: string) => void) | undefined;
   readonly #hash = createHash("sha256");
   readonly #counts = new Map<string, number>();
-  #payloads = 0;
   #happenings = 0;
   #healedMs = 0;
-  #isHealed = false;
 
   constructor(options: WorldOptions, extras: { sabotage?: Sabotage; trace?: (line: string) => void } = {}) {
     const { sabotage = {} } = extras;
@@ -94,7 +91,7 @@ export class World {
     const random = new Random(options.seed ^ 0x2545f491);
     const timeline = this.#timeline;
     const checker = new Checker({ mode: options.mode, maxLag: options.maxLag });
-    const engine = new LogEngine(timeline, checker, {
+    const log = new LogEngine(timeline, checker, {
       retention: {
         eventsMax: options.retainedEventsMax,
         bytesMax: 1_000_000,
@@ -107,12 +104,12 @@ export class World {
     });
     this.#trace = extras.trace;
     this.#checker = checker;
-    this.#engine = sabotage.engine?.(engine) ?? engine;
+    const engine = sabotage.engine?.(log) ?? log;
     this.#cluster = new Cluster({
       timeline,
       checker,
       random,
-      engine: this.#engine,
+      engine,
       options,
       isInsatiable: sabotage.isInsatiable ?? false,
       end: sabotage.end ?? ((end) => end),
@@ -148,6 +145,14 @@ export class World {
         pendingPublishesMax: 50,
       });
     });
+    this.#actor = new Actor({
+      timeline,
+      engine,
+      cluster: this.#cluster,
+      network: this.#network,
+      clients: this.#clients,
+      trace: (line) => this.#tell(line),
+    });
   }
 
   #tell(line: () => string): void {
@@ -169,11 +174,12 @@ export class World {
       this.#timeline.at(at, () => {
         this.#tell(() => `--- ${JSON.stringify(action)}`);
         this.#count(`action ${action.do}`);
-        this.#act(action);
+        this.#actor.act(action);
       });
     }
     await this.#live(at, () => false);
-    this.#heal();
+    this.#tell(() => "--- everything is well from now on");
+    this.#actor.heal();
     await this.#live(at + healMsMax, () => this.#hasArrived());
     this.#healedMs = this.#timeline.now - at;
     if (this.#isRight) this.#checker.checkFinal();
@@ -222,146 +228,4 @@ export class World {
       counts: this.#counts,
     };
   }
-
-  // --- what happens ----------------------------------------------------------------------------
-
-  #act(action: Action): void {
-    switch (action.do) {
-      case "publish":
-        this.#publish(action);
-        return;
-      case "subscribe":
-        this.#subscribe(action.client, channelName(action.channel), action.start);
-        return;
-      case "unsubscribe":
-        this.#unsubscribe(action.client, channelName(action.channel));
-        return;
-      case "pause":
-        this.#clients[action.client]?.pause(action.isPaused);
-        return;
-      case "close":
-        // By somebody who is not part of this world.
-        void this.#engine.close(channelName(action.channel));
-        return;
-      case "loseLog":
-        this.#loseLog(action.isTold);
-        return;
-      case "cut":
-      case "stall":
-      case "slow":
-        this.#disturb(action);
-        return;
-      case "block":
-      case "offline":
-      case "sleep":
-        this.#disturbClient(action);
-        return;
-      default:
-        this.#cluster.act(action);
-        return;
-    }
-  }
-
-  /** Undoes something after a while, unless all was undone by then. */
-  #later(forMs: number, end: () => void): void {
-    this.#timeline.after(forMs, () => {
-      if (!this.#isHealed) end();
-    });
-  }
-
-  #loseLog(isTold: boolean): void {
-    const followers = this.#engine.lose();
-    if (isTold) for (const observer of followers) observer.disturbed();
-  }
-
-  #disturb(action: Extract<Action, { do: "cut" | "stall" | "slow" }>): void {
-    const line = this.#network.line(action.which);
-    if (line === undefined) return;
-    this.#tell(() => `that is ${line}`);
-    if (action.do === "cut") {
-      const { told } = action;
-      line.cut({
-        client: told === "both" || told === "client",
-        server: told === "both" || told === "server",
-      });
-    } else if (action.do === "stall") {
-      line[action.way].hold("fault");
-      this.#later(action.forMs, () => line[action.way].release("fault"));
-    } else {
-      line.down.throttle(action.bytesPerMs);
-      this.#later(action.forMs, () => line.down.throttle(Number.POSITIVE_INFINITY));
-    }
-  }
-
-  #disturbClient(action: Extract<Action, { do: "block" | "offline" | "sleep" }>): void {
-    const client = this.#clients[action.client];
-    if (client === undefined) return;
-    const { name } = client;
-    if (action.do === "block") {
-      this.#network.block(name, action.transport, action.obstacle);
-      this.#later(action.forMs, () => this.#network.block(name, action.transport, undefined));
-    } else if (action.do === "sleep") {
-      client.device.sleep();
-      this.#later(action.forMs, () => client.device.wake());
-    } else {
-      const set = (isOffline: boolean) => {
-        this.#network.setOffline(name, isOffline);
-        client.device.setOffline(isOffline, action.isTold);
-      };
-      set(true);
-      this.#later(action.forMs, () => set(false));
-    }
-  }
-
-  #publish(action: Extract<Action, { do: "publish" }>): void {
-    const channel = channelName(action.channel);
-    const client = this.#clients[action.client];
-    const drafts = Array.from({ length: action.events }, () => this.#draft(action));
-    client?.publish(channel, drafts, action.isConditional ? client.positionOf(channel) : undefined);
-  }
-
-  /** Every payload is unlike every other. */
-  #draft({ kind, key, bytes }: Extract<Action, { do: "publish" }>): Omit<Draft, "id"> {
-    const n = this.#payloads++;
-    const labels = {
-      ...(key === undefined ? {} : { key: `k${key}` }),
-      ...(n % 3 === 0 ? { type: `t.${n}` } : {}),
-    };
-    const filling = "x".repeat(bytes);
-    if (kind === "base64") {
-      const filled = Uint8Array.from({ length: 3 + bytes }, (_, index) => (n >> (8 * index)) ^ 0xa5);
-      return { ...labels, payload: { encoding: kind, bytes: filled } };
-    }
-    const text = kind === "json" ? `{"n":${n},"ä":"\\n${filling}"}` : `no ${n}\r\n€${filling}`;
-    return { ...labels, payload: { encoding: kind, text } };
-  }
-
-  #subscribe(index: number, channel: string, start: StartKind): void {
-    const client = this.#clients[index];
-    if (client === undefined) return;
-    const left = this.#left.get(`${index} ${channel}`);
-    if (typeof start === "number") client.subscribe(channel, { last: start });
-    else if (start === "stale") client.subscribe(channel, { after: { epoch: "gone0", offset: 7 } });
-    else if (start !== "resume") client.subscribe(channel, { after: start });
-    else if (left !== undefined) client.resume(channel, left);
-    else client.subscribe(channel, { after: "oldest" });
-  }
-
-  #unsubscribe(index: number, channel: string): void {
-    const left = this.#clients[index]?.unsubscribe(channel);
-    if (left !== undefined) this.#left.set(`${index} ${channel}`, left);
-  }
-
-  /** Nothing goes wrong any more, and every application wants to know how things stand. */
-  #heal(): void {
-    this.#tell(() => "--- everything is well from now on");
-    this.#isHealed = true;
-    this.#network.heal();
-    this.#cluster.heal();
-    for (const client of this.#clients) client.heal();
-  }
-}
-
-function channelName(index: number): string {
-  return index === 0 ? "news" : `room:${index}`;
 }
