@@ -76,6 +76,36 @@ describe("what a broker tells", () => {
     assert.deepEqual(client.told, ["subscribed k-3", "events k-3 k-4"]);
   });
 
+  test("[GAP-1] heard before the log was lost is delivered, and only then the gap told", async () => {
+    const world = new World();
+    const client = await world.reader();
+    world.log().append(...numbers(3));
+    world.log().recreate("m");
+    world.log().disturb();
+    // The log is read while the tick in which the events came still goes on.
+    await world.wait();
+    assert.deepEqual(client.told, ["subscribed k-0", "events k-0 k-3", "gap k-3 m-0 epoch"]);
+  });
+
+  test("[BND] after its hub was given up reaches nobody, and is not looked into", async () => {
+    const world = new World();
+    const client = await world.reader();
+    const [observer] = world.log().observers;
+    const read = world.broker.hold("read");
+    world.log().disturb();
+    world.hubs.stop();
+    read.release();
+    const batch = world.log().append(...numbers(2));
+    observer?.appended(batch);
+    observer?.disturbed();
+    observer?.closed();
+    await world.settle();
+    assert.deepEqual(
+      [client.told, world.isScheduled, world.broker.count("read")],
+      [["subscribed k-0"], false, 1],
+    );
+  });
+
   test("[GAP-1] a disturbance is looked into", async () => {
     const world = new World();
     const client = await world.reader();

@@ -47,6 +47,16 @@ describe("a tail", () => {
     assert.deepEqual([byBytes.from, byBytes.length, byBytes.bytes], [2, 1, 500]);
   });
 
+  test("[BND] [DUP-1] a long life leaves it as it was", () => {
+    const tail = tailOf(1000, { eventsMax: 10, bytesMax: 1000 });
+    assert.deepEqual([tail.from, tail.to, tail.length, tail.bytes], [990, 1000, 10, 10]);
+    assert.deepEqual(
+      offsets(tail.after(990, all).events),
+      [991, 992, 993, 994, 995, 996, 997, 998, 999, 1000],
+    );
+    assert.deepEqual(offsets(tail.after(995, all).events), [996, 997, 998, 999, 1000]);
+  });
+
   test("[BND] what fits exactly is kept, at either end", () => {
     const tail = new Tail(4, { eventsMax: 3, bytesMax: 10 });
     tail.push([event(5, 4), event(6, 3)], 6);

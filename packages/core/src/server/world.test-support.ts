@@ -291,14 +291,19 @@ export class World {
     this.hubs.flush();
   }
 
+  /** Lets promises settle; the tick goes on. */
+  async wait(): Promise<void> {
+    // More turns than any chain of promises between two calls of the broker is long.
+    for (let turn = 0; turn < 100; turn++) await Promise.resolve();
+  }
+
   /** Lets everything happen that waits for nothing but its turn. */
   async settle(): Promise<void> {
     let calls: number;
     do {
       calls = this.broker.calls.length;
       this.flush();
-      // More turns than any chain of promises between two calls of the broker is long.
-      for (let turn = 0; turn < 100; turn++) await Promise.resolve();
+      await this.wait();
     } while (this.#scheduled || calls < this.broker.calls.length);
   }
 
