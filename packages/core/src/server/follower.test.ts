@@ -17,9 +17,13 @@ describe("what a broker tells", () => {
     await world.settle();
     const again = world.log().append(numbered(4));
     await world.settle();
+    world.log().append(numbered(5));
     world.log().tell(again);
     await world.settle();
-    assert.deepEqual(client.told, ["subscribed k-0", "events k-0 k-3", "events k-3 k-4"]);
+    world.log().tell(again);
+    await world.settle();
+    assert.deepEqual(client.told, ["subscribed k-0", "events k-0 k-3", "events k-3 k-4", "events k-4 k-5"]);
+    assert.equal(world.broker.count("read"), 0);
   });
 
   test("[DUP-1] a batch that begins before the head is taken from the head on", async () => {
@@ -125,6 +129,20 @@ describe("what a broker tells", () => {
     assert.deepEqual(client.told, ["subscribed k-0"]);
     await world.pass(1);
     assert.ok(client.told.includes("events k-0 k-5"));
+    client.check("a");
+  });
+
+  test("[BND] many times over is looked into one read at a time, and once more", async () => {
+    const world = new World();
+    const client = await world.reader();
+    const read = world.broker.hold("read");
+    for (let count = 0; count < 5; count++) world.log().disturb();
+    await world.settle();
+    assert.equal(world.broker.count("read"), 1);
+    world.broker.unhold("read");
+    read.release();
+    await world.settle();
+    assert.equal(world.broker.count("read"), 2);
     client.check("a");
   });
 

@@ -1,5 +1,5 @@
 import { HoldfastError } from "@holdfast/protocol";
-import type { Broker, Following, LogBatch, LogPage, LogRange, ReadLimits } from "../broker/port.ts";
+import type { Broker, Following, LogBatch, LogPage, ReadLimits } from "../broker/port.ts";
 import type { Cohort } from "./cohort.ts";
 import type { Reader } from "./reader.ts";
 
@@ -7,13 +7,13 @@ import type { Reader } from "./reader.ts";
 export interface FollowerHost {
   readonly broker: Broker;
   readonly pageLimits: ReadLimits;
-  /** There is something new to deliver, or the channel has ended. */
+  /** There is something new to deliver. */
   moved(): void;
   /** Delivers what is known so far: another log begins. */
   flush(): void;
   /** The log is another one, or has lost what lay between: these were live, and stand where they stood. */
   restarted(stranded: readonly Reader[]): void;
-  /** The log has been read to its head. */
+  /** The log has been read to its head, which may be its end. */
   caughtUp(): void;
   /** The log could not be read. */
   troubled(thrown: unknown): void;
@@ -117,8 +117,9 @@ export class Follower {
       const continues = page.epoch === epoch && page.from >= head && page.from <= this.#cohort.head;
       if (continues) this.#take(page);
       else this.#restart(page);
-      this.#note(page.range);
-      if (page.to >= page.range.head) return;
+      const { range } = page;
+      this.#closed = range.closed && range.epoch === this.#cohort.epoch && range.head === this.#cohort.head;
+      if (page.to >= range.head) return;
       if (page.to <= page.from) {
         throw new HoldfastError(
           "broker_unavailable",
@@ -132,10 +133,5 @@ export class Follower {
     this.#host.flush();
     this.#host.restarted(this.#cohort.restart(page.epoch, page.from));
     this.#take(page);
-  }
-
-  #note(range: LogRange): void {
-    this.#closed = range.closed && range.epoch === this.#cohort.epoch && range.head === this.#cohort.head;
-    if (this.#closed) this.#host.moved();
   }
 }
