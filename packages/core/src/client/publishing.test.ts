@@ -227,6 +227,19 @@ test("[ACK-1] [CLI-9] a refusal that comes after the publish was given up is not
   assert.equal(rig.all("unpublished").length, 1);
 });
 
+test("what nobody awaits any more is not in the way of what follows", () => {
+  const rig = speaking();
+  rig.publish(1, "a", 1);
+  rig.publish(2, "a", 2);
+  rig.turn((connection, now) => connection.forgetPublish(1, now));
+  assert.deepEqual(refs(rig), [1, 2]);
+  rig.say(rig.link, published(1, 1), published(2, 2));
+  assert.deepEqual(
+    rig.news("published").map(({ ref }) => ref),
+    [2],
+  );
+});
+
 test("[BND-2] there is a limit on what awaits its answer", () => {
   const rig = new Rig({ need: "duplex", pendingPublishesMax: 2 });
   rig.publish(1, "a", 1);

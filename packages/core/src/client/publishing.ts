@@ -110,7 +110,15 @@ export class Publishing {
     if (one === undefined) return;
     this.#pending.delete(ref);
     this.#lanes.get(one.channel)?.forget(one);
+    for (const [first, flight] of this.#flights) {
+      // What nobody awaits any more must not be in the way of what follows, nor be answered twice.
+      if (flight.pending.includes(one) && !this.#isAwaited(flight)) this.#arrive(first, flight);
+    }
     this.#review(one.channel);
+  }
+
+  #isAwaited({ pending }: Flight): boolean {
+    return pending.some(({ ref }) => this.#pending.has(ref));
   }
 
   /** Sends what may leave on a WebSocket. */
@@ -265,8 +273,7 @@ export class Publishing {
   /** The server will never take what waits first: one of them, if they are several, so each is to go alone. */
   #refuse(channel: string, pending: readonly Pending[], error: HoldfastError): void {
     const [first] = pending;
-    // One that was given up meanwhile has its answer.
-    if (first !== undefined && pending.length === 1 && this.#pending.has(first.ref)) {
+    if (first !== undefined && pending.length === 1) {
       this.forget(first.ref);
       this.#turn.emit({ type: "unpublished", ref: first.ref, error });
     }

@@ -14,10 +14,13 @@ interface Session {
   isGreeted: boolean;
 }
 
-/** What a server does with a publish: answers, takes it without an answer, or refuses it for a moment. */
-export type Mood = "well" | "mute" | "refuses";
+/** What a server does with a publish: answers, takes it without an answer, or refuses it, for a moment or for good. */
+export type Mood = "well" | "mute" | "refuses" | "forbids";
 
-const refusal = { type: "error", code: "broker_unavailable", message: "", retry: "retry" };
+const refusals = {
+  refuses: { type: "error", code: "broker_unavailable", message: "", retry: "retry" },
+  forbids: { type: "error", code: "forbidden", message: "", retry: "never" },
+};
 
 /**
  * A world of one client and one honest server with a network that does anything: it cuts, loses what was on its way,
@@ -143,8 +146,8 @@ export class World {
     const message = this.rig.sent(link)[session.read];
     if (message === undefined) return;
     session.read++;
-    if (message.type === "publish" && mood === "refuses") {
-      this.rig.say(link, { ...refusal, ref: message["ref"] });
+    if (message.type === "publish" && (mood === "refuses" || mood === "forbids")) {
+      this.rig.say(link, { ...refusals[mood], ref: message["ref"] });
       return;
     }
     const answers = this.#answer(session, message);
@@ -174,8 +177,8 @@ export class World {
     this.#look();
     const next = this.#posts.shift();
     if (next === undefined) return;
-    if (mood === "refuses") {
-      const error = toError(refusal);
+    if (mood === "refuses" || mood === "forbids") {
+      const error = toError(refusals[mood]);
       this.rig.turn((connection, now) => connection.posted(next.post, { type: "refused", error }, now));
       return;
     }

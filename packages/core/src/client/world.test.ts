@@ -8,7 +8,7 @@ import { type Mood, World } from "./world-model.test.ts";
 const channels = ["a", "b", "c"];
 const channel = fc.constantFrom(...channels);
 const choice = fc.nat(1);
-const mood = fc.constantFrom<Mood>("well", "mute", "refuses");
+const mood = fc.constantFrom<Mood>("well", "mute", "refuses", "forbids");
 const often = fc.integer({ min: 1, max: 4 });
 
 /** What may happen, as data. */
