@@ -107,6 +107,13 @@ for (const [what, tell] of [
     },
   ],
   [
+    "a batch in another order",
+    ({ audit }) => {
+      audit.publish(0, "news", [draft("b"), draft("a")]);
+      audit.published(0, [result(2), result(1)]);
+    },
+  ],
+  [
     "another order than that of publishing",
     ({ audit }) => {
       audit.publish(0, "news", [draft("b")]);

@@ -62,8 +62,13 @@ export class PublishAudit {
       this.#fail("ACK", `${drafts.length} events were published on ${channel}, ${results.length} answered`);
       return;
     }
-    for (const [index, result] of results.entries())
+    let last = -1;
+    for (const [index, result] of results.entries()) {
       this.#checkResult(channel, drafts[index] as Draft, result);
+      const { offset } = parseCursor(result.cursor);
+      if (offset <= last) this.#fail("ACK", `a batch is in the log in another order, at ${result.cursor}`);
+      last = offset;
+    }
     if (ifMatch !== undefined) this.#checkCondition(channel, ifMatch, results);
     publish.results = results;
     this.#acknowledged.push(publish);

@@ -74,24 +74,6 @@ function lateDown(isHeld: (text: string) => boolean): Sabotage {
   };
 }
 
-/** Holds a message of the client back until the next of its kind has been sent. */
-function lateSend(type: string): Sabotage {
-  let held: Effect | undefined;
-  return {
-    effect(effect) {
-      if (effect.type !== "send" || !effect.text.startsWith(`{"type":"${type}"`)) return [effect];
-      const before = held;
-      held = before === undefined ? effect : undefined;
-      return before === undefined ? [] : [effect, before];
-    },
-  };
-}
-
-const onlySockets: Partial<WorldOptions> = {
-  clients: [{ transports: ["websocket"], toleranceMs: 500 }],
-  tokenLifeMs: undefined,
-};
-
 /** The checker's own proof: each of these must be caught. */
 export const sabotages: readonly KnownSabotage[] = [
   {
@@ -143,10 +125,15 @@ export const sabotages: readonly KnownSabotage[] = [
     make: () => ({ isForgetful: true }),
   },
   {
-    title: "[ACK] publishes of one connection in another order",
-    promises: ["ACK", "LIVE"],
-    make: () => lateSend("publish"),
-    options: onlySockets,
+    title: "[ACK] a batch that is appended in another order",
+    promises: ["ACK"],
+    make: () =>
+      withEngine((engine) => ({
+        async append(channel, drafts, ifMatch) {
+          const { results } = await engine.append(channel, drafts.toReversed(), ifMatch);
+          return { results: results.toReversed() };
+        },
+      })),
   },
   {
     title: "[GAP] a resume that forgets where it stood",
@@ -179,7 +166,13 @@ export const sabotages: readonly KnownSabotage[] = [
   {
     title: "[BND] a session that outlives its connection",
     promises: ["BND"],
-    make: () => ({ end: (end) => ({ ...end, gone: () => {} }) }),
+    make: () => ({
+      end: (end) => ({
+        receive: (text) => end.receive(text),
+        taken: () => end.taken(),
+        gone: () => {},
+      }),
+    }),
   },
   {
     title: "[MOVE] a client that never comes back",

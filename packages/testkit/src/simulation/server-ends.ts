@@ -1,9 +1,16 @@
-import { Dialogue, type Farewell, framings, type Principal, Session, type Sink } from "@holdfast/core/server";
+import {
+  Dialogue,
+  type Farewell,
+  type Framing,
+  framings,
+  type Principal,
+  Session,
+  type Sink,
+} from "@holdfast/core/server";
 import {
   encodeUtf8,
   errorMessage,
   type Hello,
-  HoldfastError,
   joinBytes,
   toHoldfastError,
   toProblem,
@@ -15,6 +22,32 @@ import type { ServerNode } from "./server-node.ts";
 export interface Timed {
   readonly deadline: number;
   tick(now: number): void;
+}
+
+interface SessionParts {
+  readonly sink: Sink;
+  readonly framing: Framing;
+  /** The client can be heard on this line. */
+  readonly hears: boolean;
+  readonly principal: Principal;
+}
+
+function openSession(
+  node: ServerNode,
+  line: Line,
+  parts: SessionParts,
+): { session: Session; dialogue: Dialogue } {
+  const { limits, gate, clock } = node.host;
+  const session = new Session({
+    ...parts,
+    id: String(line.id),
+    hubs: node.hubs,
+    gate,
+    limits,
+    clock,
+    onClose: () => node.leave(session),
+  });
+  return { session, dialogue: new Dialogue({ session, gate, limits, clock }) };
 }
 
 /** Bytes that arrive in the order they were written, and the bound that a session must respect. */
@@ -65,12 +98,7 @@ abstract class LineSink implements Sink {
 
 class WebSocketSink extends LineSink {
   protected sayFarewell(farewell: Farewell): void {
-    const [code, reason] =
-      farewell.kind === "ended"
-        ? [1000, "ended"]
-        : farewell.kind === "reconnect"
-          ? [1012, farewell.reason]
-          : [farewell.error.closeCode, farewell.error.code];
+    const [code, reason] = closeOf(farewell);
     this.line.down.send({ is: "closed", code, reason });
   }
 
@@ -80,23 +108,17 @@ class WebSocketSink extends LineSink {
   }
 }
 
+function closeOf(farewell: Farewell): [code: number, reason: string] {
+  if (farewell.kind === "ended") return [1000, "ended"];
+  if (farewell.kind === "reconnect") return [1012, farewell.reason];
+  return [farewell.error.closeCode, farewell.error.code];
+}
+
 /** Serves a WebSocket of the session protocol. */
 export function serveWebSocket(node: ServerNode, line: Line): ServerEnd {
-  const { limits, gate, clock } = node.host;
   const sink = new WebSocketSink(node, line);
-  const session = new Session({
-    id: String(line.id),
-    hubs: node.hubs,
-    sink,
-    framing: framings.sessionWebSocket,
-    gate,
-    limits,
-    clock,
-    principal: {},
-    hears: true,
-    onClose: () => node.leave(session),
-  });
-  const dialogue = new Dialogue({ session, gate, limits, clock });
+  const framing = framings.sessionWebSocket;
+  const { session, dialogue } = openSession(node, line, { sink, framing, hears: true, principal: {} });
   sink.onDrained = () => session.drained();
   node.enter(session, dialogue);
   line.down.send({ is: "accepted" });
@@ -121,103 +143,98 @@ class StreamSink extends LineSink {
 
 /** Serves the session protocol as an event stream. */
 export function serveStream(node: ServerNode, line: Line, hello: Hello, principal: Principal): ServerEnd {
-  const { limits, gate, clock } = node.host;
   const sink = new StreamSink(node, line);
-  const session = new Session({
-    id: String(line.id),
-    hubs: node.hubs,
-    sink,
-    framing: framings.sessionSse,
-    gate,
-    limits,
-    clock,
-    principal,
-    hears: false,
-    onClose: () => node.leave(session),
-  });
+  const framing = framings.sessionSse;
+  const { session, dialogue } = openSession(node, line, { sink, framing, hears: false, principal });
   sink.onDrained = () => session.drained();
   node.enter(session, session);
   line.down.send({ is: "accepted" });
-  void new Dialogue({ session, gate, limits, clock }).begin(hello, principal);
+  void dialogue.begin(hello, principal);
   return { receive: () => {}, taken: () => sink.taken(), gone: () => session.gone() };
 }
 
 const comma = encodeUtf8(",");
 
-/** Serves the session protocol as one JSON answer. Rule SES-6. */
-export function serveAnswer(
-  node: ServerNode,
-  line: Line,
-  request: { hello: Hello; principal: Principal; waitMs: number },
-): ServerEnd {
-  const { limits, gate, clock, timeline, brokerDeadlineMs } = node.host;
-  const { hello, principal, waitMs } = request;
-  const parts: Uint8Array[] = [];
-  const endsAt = timeline.now + (waitMs === 0 ? brokerDeadlineMs : waitMs);
-  let bytes = 0;
-  let isBegun = false;
-  let isDue = false;
-  let isClosed = false;
-  const sink: Sink = {
-    write(part) {
-      parts.push(part);
-      bytes += part.length;
-      node.host.checker.bound(() => `an answer on ${line}`, bytes, node.host.bounds.answerBytesMax);
-      decide();
-      return bytes < limits.pageBytesMax;
-    },
-    close(farewell) {
-      if (farewell.kind === "refused") {
-        const last = framings.sessionText.control(errorMessage(farewell.error));
-        if (last !== undefined) parts.push(last);
-      }
-      isClosed = true;
-      decide();
-    },
-    pauseInput() {},
-  };
-  const session = new Session({
-    id: String(line.id),
-    hubs: node.hubs,
-    sink,
-    framing: framings.sessionText,
-    gate,
-    limits,
-    clock,
-    principal,
-    hears: false,
-    onClose: () => node.leave(session),
-  });
-  const answer = () => {
-    const more = !session.caughtUp && !isClosed;
-    session.gone();
-    const separated = parts.flatMap((part, index) => (index === 0 ? [part] : [comma, part]));
+/** The session protocol as one JSON answer, held while it has nothing to tell. Rule SES-6. */
+export class AnswerEnd implements Sink, ServerEnd, Timed {
+  readonly #node: ServerNode;
+  readonly #line: Line;
+  readonly #waitMs: number;
+  readonly #endsAt: number;
+  readonly #session: Session;
+  readonly #parts: Uint8Array[] = [];
+  #bytes = 0;
+  #isBegun = false;
+  #isDue = false;
+  #isClosed = false;
+
+  constructor(node: ServerNode, line: Line, asked: { hello: Hello; principal: Principal; waitMs: number }) {
+    const { hello, principal, waitMs } = asked;
+    const { timeline, brokerDeadlineMs } = node.host;
+    this.#node = node;
+    this.#line = line;
+    this.#waitMs = waitMs;
+    this.#endsAt = timeline.now + (waitMs === 0 ? brokerDeadlineMs : waitMs);
+    const framing = framings.sessionText;
+    const { session, dialogue } = openSession(node, line, { sink: this, framing, hears: false, principal });
+    this.#session = session;
+    node.enter(session, this);
+    void dialogue.begin(hello, principal).then(() => {
+      this.#isBegun = true;
+      this.tick();
+    });
+  }
+
+  get deadline(): number {
+    if (this.#isDue) return Number.POSITIVE_INFINITY;
+    // Whether a reader found anything to read is not told: it has to be looked for.
+    return this.#waitMs === 0 ? this.#node.host.timeline.now : this.#endsAt;
+  }
+
+  tick(): void {
+    if (this.#isDue || !this.#isBegun) return;
+    const { told, caughtUp } = this.#session;
+    const isKnown = told || this.#isClosed || (this.#waitMs === 0 && caughtUp);
+    if (!isKnown && this.#node.host.timeline.now < this.#endsAt) return;
+    this.#isDue = true;
+    this.#node.atTurnEnd(() => this.#answer());
+  }
+
+  #answer(): void {
+    const more = !this.#session.caughtUp && !this.#isClosed;
+    this.#session.gone();
+    const separated = this.#parts.flatMap((part, index) => (index === 0 ? [part] : [comma, part]));
     const text = `{"messages":[${Buffer.from(joinBytes(separated)).toString()}],"more":${more}}`;
-    line.down.send({ is: "body", status: 200, text }, text.length);
-  };
-  const decide = () => {
-    if (isDue || !isBegun) return;
-    const isKnown = session.told || isClosed || (waitMs === 0 && session.caughtUp);
-    if (!isKnown && timeline.now < endsAt) return;
-    isDue = true;
-    node.atTurnEnd(answer);
-  };
-  const deadline = () => (isDue ? Number.POSITIVE_INFINITY : waitMs === 0 ? timeline.now : endsAt);
-  node.enter(session, {
-    get deadline() {
-      return deadline();
-    },
-    tick: decide,
-  });
-  void new Dialogue({ session, gate, limits, clock }).begin(hello, principal).then(() => {
-    isBegun = true;
-    decide();
-  });
-  return { receive: () => {}, taken: () => {}, gone: () => session.gone() };
+    this.#line.down.send({ is: "body", status: 200, text }, text.length);
+  }
+
+  write(part: Uint8Array): boolean {
+    const { checker, bounds, limits } = this.#node.host;
+    this.#parts.push(part);
+    this.#bytes += part.length;
+    checker.bound(() => `an answer on ${this.#line}`, this.#bytes, bounds.answerBytesMax);
+    this.tick();
+    return this.#bytes < limits.pageBytesMax;
+  }
+
+  close(farewell: Farewell): void {
+    const last = farewell.kind === "refused" && framings.sessionText.control(errorMessage(farewell.error));
+    if (last) this.#parts.push(last);
+    this.#isClosed = true;
+    this.tick();
+  }
+
+  pauseInput(): void {}
+  receive(): void {}
+  taken(): void {}
+
+  gone(): void {
+    this.#session.gone();
+  }
 }
 
 /** Answers with an outcome, as HTTP does. */
 export function refuse(line: Line, thrown: unknown): void {
-  const error = thrown instanceof HoldfastError ? thrown : toHoldfastError(thrown);
+  const error = toHoldfastError(thrown);
   line.down.send({ is: "body", status: error.status, text: JSON.stringify(toProblem(error)) });
 }

@@ -18,7 +18,7 @@ import type { Checker } from "../history/checker.ts";
 import type { Line, Request, ServerEnd } from "./line.ts";
 import type { NodeBroker } from "./node-broker.ts";
 import type { Random } from "./random.ts";
-import { refuse, serveAnswer, serveStream, serveWebSocket, type Timed } from "./server-ends.ts";
+import { AnswerEnd, refuse, serveStream, serveWebSocket, type Timed } from "./server-ends.ts";
 import type { Timeline } from "./timeline.ts";
 
 /** What a node's configuration bounds its memory by. */
@@ -131,7 +131,7 @@ export class ServerNode {
     const end =
       request.kind === "stream"
         ? serveStream(this, line, hello, principal)
-        : serveAnswer(this, line, { hello, principal, waitMs: request.waitMs });
+        : new AnswerEnd(this, line, { hello, principal, waitMs: request.waitMs });
     line.answeredBy(this.host.end(end));
   }
 

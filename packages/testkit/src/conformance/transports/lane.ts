@@ -52,6 +52,39 @@ export function persist(signal: AbortSignal, attempt: () => Promise<"again" | "o
   void run();
 }
 
+/** A plain reading of one channel: each turn is a connection, which goes on where the one before came to. */
+export abstract class PlainReader {
+  protected readonly request: ReadRequest;
+  protected readonly hearer: Hearer;
+  protected readonly signal: AbortSignal;
+  protected position: string | undefined;
+
+  constructor(request: ReadRequest, hearer: Hearer, signal: AbortSignal) {
+    this.request = request;
+    this.hearer = hearer;
+    this.signal = signal;
+  }
+
+  /** Reads until the connection ends; what it throws means that it is to be tried again. */
+  abstract turn(): Promise<"again" | "over">;
+}
+
+type ReaderClass = new (request: ReadRequest, hearer: Hearer, signal: AbortSignal) => PlainReader;
+
+export function plainLane(transport: TransportName, Reader: ReaderClass): Lane {
+  return {
+    name: `plain ${transport}`,
+    face: "plain",
+    transport,
+    read(request, hearer) {
+      const controller = new AbortController();
+      const reader = new Reader(request, hearer, controller.signal);
+      persist(controller.signal, () => reader.turn());
+      return () => controller.abort();
+    },
+  };
+}
+
 /** The outcome's code of an answer that is a problem of this protocol, else undefined. */
 export async function problemCode(response: Response): Promise<string | undefined> {
   if (!response.headers.get("content-type")?.startsWith("application/problem+json")) return undefined;

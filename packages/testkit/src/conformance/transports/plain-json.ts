@@ -1,6 +1,6 @@
 import type { GapReason } from "@holdfast/protocol";
 import type { SeenEvent } from "../../history/reader-audit.ts";
-import { type Hearer, type Lane, persist, problemCode, type ReadRequest } from "./lane.ts";
+import { type Lane, PlainReader, plainLane, problemCode } from "./lane.ts";
 
 /** How soon a poll that found nothing asks again. */
 const pollMs = 20;
@@ -37,35 +37,25 @@ export function toSeen({ encoding, data, ...event }: JsonEvent): SeenEvent {
 }
 
 /** Reads pages one after the other, as a program with nothing but `fetch` would. */
-class PageReader {
-  readonly #request: ReadRequest;
-  readonly #hearer: Hearer;
-  readonly #wait: number;
-  readonly #signal: AbortSignal;
-  #position: string | undefined;
+class PollReader extends PlainReader {
+  /** How long an answer may be held, in seconds. */
+  protected readonly wait: number = 0;
   #tag: string | undefined;
 
-  constructor(request: ReadRequest, hearer: Hearer, wait: number, signal: AbortSignal) {
-    this.#request = request;
-    this.#hearer = hearer;
-    this.#wait = wait;
-    this.#signal = signal;
-  }
-
   async turn(): Promise<"again" | "over"> {
-    const { url, channel, after } = this.#request;
-    const query = new URLSearchParams({ after: this.#position ?? after, limit: "1000" });
+    const { url, channel, after } = this.request;
+    const query = new URLSearchParams({ after: this.position ?? after, limit: "1000" });
     // The first page says where reading starts, so that it must not be waited for.
-    if (this.#wait > 0 && this.#position !== undefined) query.set("wait", String(this.#wait));
+    if (this.wait > 0 && this.position !== undefined) query.set("wait", String(this.wait));
     const response = await fetch(`${url}/channels/${channel}?${query}`, {
-      signal: this.#signal,
+      signal: this.signal,
       headers: this.#tag === undefined ? {} : { "If-None-Match": this.#tag },
     });
     if (response.status === 304) return await this.#rest();
     if (response.status !== 200) {
       const code = await problemCode(response);
       if (code === undefined || response.status >= 500) throw new Error(`HTTP ${response.status}`);
-      this.#hearer.refused(code);
+      this.hearer.refused(code);
       return "over";
     }
     const page = (await response.json()) as JsonPage;
@@ -75,36 +65,26 @@ class PageReader {
   }
 
   async #take({ from, cursor, events, more, closed, gap }: JsonPage): Promise<"again" | "over"> {
-    if (this.#position === undefined) this.#hearer.subscribed(gap?.from ?? from);
-    if (gap !== null) this.#hearer.gap(gap.from, gap.to, gap.reason);
-    if (events.length > 0 || cursor !== (gap?.to ?? from)) this.#hearer.events(events.map(toSeen), cursor);
-    this.#position = cursor;
+    if (this.position === undefined) this.hearer.subscribed(gap?.from ?? from);
+    if (gap !== null) this.hearer.gap(gap.from, gap.to, gap.reason);
+    if (events.length > 0 || cursor !== (gap?.to ?? from)) this.hearer.events(events.map(toSeen), cursor);
+    this.position = cursor;
     if (closed) {
-      this.#hearer.end(cursor);
+      this.hearer.end(cursor);
       return "over";
     }
-    return more || this.#wait > 0 ? "again" : await this.#rest();
+    return more || this.wait > 0 ? "again" : await this.#rest();
   }
 
   async #rest(): Promise<"again"> {
-    if (this.#wait === 0) await new Promise((resolve) => setTimeout(resolve, pollMs));
+    if (this.wait === 0) await new Promise((resolve) => setTimeout(resolve, pollMs));
     return "again";
   }
 }
 
-function pageLane(transport: "poll" | "long-poll", wait: number): Lane {
-  return {
-    name: `plain ${transport}`,
-    face: "plain",
-    transport,
-    read(request, hearer) {
-      const controller = new AbortController();
-      const reader = new PageReader(request, hearer, wait, controller.signal);
-      persist(controller.signal, () => reader.turn());
-      return () => controller.abort();
-    },
-  };
+class LongPollReader extends PollReader {
+  protected override readonly wait = waitSeconds;
 }
 
-export const plainPoll: Lane = pageLane("poll", 0);
-export const plainLongPoll: Lane = pageLane("long-poll", waitSeconds);
+export const plainPoll: Lane = plainLane("poll", PollReader);
+export const plainLongPoll: Lane = plainLane("long-poll", LongPollReader);

@@ -1,6 +1,6 @@
 import type { GapReason } from "@holdfast/protocol";
 import { Raw } from "../../history/reader-audit.ts";
-import { type Hearer, type Lane, persist, problemCode, type ReadRequest } from "./lane.ts";
+import { type Lane, PlainReader, plainLane, problemCode } from "./lane.ts";
 
 /** One block of an event stream. */
 interface Block {
@@ -10,33 +10,23 @@ interface Block {
 }
 
 /** Reads an event stream as EventSource does, in a few lines of its own: WHATWG HTML §9.2.6, for streams that end lines with LF. */
-class StreamReader {
-  readonly #request: ReadRequest;
-  readonly #hearer: Hearer;
-  readonly #signal: AbortSignal;
-  #position: string | undefined;
+class StreamReader extends PlainReader {
   #isOver = false;
 
-  constructor(request: ReadRequest, hearer: Hearer, signal: AbortSignal) {
-    this.#request = request;
-    this.#hearer = hearer;
-    this.#signal = signal;
-  }
-
   async turn(): Promise<"again" | "over"> {
-    const { url, channel, after } = this.#request;
+    const { url, channel, after } = this.request;
     const response = await fetch(`${url}/channels/${channel}?after=${after}`, {
-      signal: this.#signal,
+      signal: this.signal,
       headers: {
         Accept: "text/event-stream",
-        ...(this.#position === undefined ? {} : { "Last-Event-ID": this.#position }),
+        ...(this.position === undefined ? {} : { "Last-Event-ID": this.position }),
       },
     });
     if (response.status === 204) return this.#endedMeanwhile();
     if (response.status !== 200 || response.body === null) {
       const code = await problemCode(response);
       if (code === undefined || response.status >= 500) throw new Error(`HTTP ${response.status}`);
-      this.#hearer.refused(code);
+      this.hearer.refused(code);
       return "over";
     }
     let rest = "";
@@ -51,35 +41,35 @@ class StreamReader {
 
   /** It was at the end already when it came back, and the end had not been read: an EventSource stops without it. */
   #endedMeanwhile(): "over" {
-    if (this.#position !== undefined) this.#hearer.end(this.#position);
+    if (this.position !== undefined) this.hearer.end(this.position);
     return "over";
   }
 
   #take({ id, event, data }: Block): void {
-    if (id !== undefined && this.#position === undefined) {
-      this.#position = id;
-      this.#hearer.subscribed(id);
+    if (id !== undefined && this.position === undefined) {
+      this.position = id;
+      this.hearer.subscribed(id);
       return;
     }
     if (event === "end") {
       this.#isOver = true;
-      this.#hearer.end((JSON.parse(data.join("\n")) as { cursor: string }).cursor);
+      this.hearer.end((JSON.parse(data.join("\n")) as { cursor: string }).cursor);
       return;
     }
-    if (id === undefined || id === this.#position) return;
-    this.#position = id;
+    if (id === undefined || id === this.position) return;
+    this.position = id;
     if (event === "gap") {
       const { from, to, reason } = JSON.parse(data.join("\n")) as {
         from: string;
         to: string;
         reason: GapReason;
       };
-      this.#hearer.gap(from, to, reason);
+      this.hearer.gap(from, to, reason);
     } else if (data.length === 0) {
-      this.#hearer.events([], id);
+      this.hearer.events([], id);
     } else {
       const type = event === "message" ? {} : { type: event };
-      this.#hearer.events([{ cursor: id, data: new Raw(data.join("\n")), ...type }], id);
+      this.hearer.events([{ cursor: id, data: new Raw(data.join("\n")), ...type }], id);
     }
   }
 }
@@ -97,14 +87,4 @@ function parseBlock(text: string): Block {
   return block;
 }
 
-export const plainSse: Lane = {
-  name: "plain sse",
-  face: "plain",
-  transport: "sse",
-  read(request, hearer) {
-    const controller = new AbortController();
-    const reader = new StreamReader(request, hearer, controller.signal);
-    persist(controller.signal, () => reader.turn());
-    return () => controller.abort();
-  },
-};
+export const plainSse: Lane = plainLane("sse", StreamReader);

@@ -1,5 +1,5 @@
 import { type ErrorCode, type GapReason, isErrorCode, outcomes } from "@holdfast/protocol";
-import { type Hearer, type Lane, persist, type ReadRequest } from "./lane.ts";
+import { type Lane, PlainReader, plainLane } from "./lane.ts";
 import { type JsonEvent, toSeen } from "./plain-json.ts";
 
 type Control =
@@ -10,29 +10,19 @@ type Control =
   | { readonly control: "reconnect" };
 
 /** Reads a channel's WebSocket with nothing but the platform's own class. */
-class SocketReader {
-  readonly #request: ReadRequest;
-  readonly #hearer: Hearer;
-  readonly #signal: AbortSignal;
-  #position: string | undefined;
+class SocketReader extends PlainReader {
   #isOver = false;
 
-  constructor(request: ReadRequest, hearer: Hearer, signal: AbortSignal) {
-    this.#request = request;
-    this.#hearer = hearer;
-    this.#signal = signal;
-  }
-
   async turn(): Promise<"again" | "over"> {
-    const { url, channel, after } = this.#request;
-    const query = new URLSearchParams({ after: this.#position ?? after });
+    const { url, channel, after } = this.request;
+    const query = new URLSearchParams({ after: this.position ?? after });
     const socket = new WebSocket(`${url.replace(/^http/, "ws")}/channels/${channel}?${query}`);
     const leave = () => socket.close();
-    this.#signal.addEventListener("abort", leave);
+    this.signal.addEventListener("abort", leave);
     try {
       await this.#readAll(socket);
     } finally {
-      this.#signal.removeEventListener("abort", leave);
+      this.signal.removeEventListener("abort", leave);
     }
     if (this.#isOver) return "over";
     throw new Error("The socket was closed.");
@@ -54,42 +44,32 @@ class SocketReader {
   #refused(code: ErrorCode): void {
     if (outcomes[code].retry === "retry") return;
     this.#isOver = true;
-    this.#hearer.refused(code);
+    this.hearer.refused(code);
   }
 
   #take(message: JsonEvent | Control): void {
-    if (this.#signal.aborted) return;
+    if (this.signal.aborted) return;
     if (!("control" in message)) {
-      this.#position = message.cursor;
-      this.#hearer.events([toSeen(message)], message.cursor);
+      this.position = message.cursor;
+      this.hearer.events([toSeen(message)], message.cursor);
       return;
     }
     switch (message.control) {
       case "subscribed":
-        if (this.#position === undefined) this.#hearer.subscribed(message.cursor);
-        this.#position = message.cursor;
+        if (this.position === undefined) this.hearer.subscribed(message.cursor);
+        this.position = message.cursor;
         return;
       case "gap":
-        this.#position = message.to;
-        this.#hearer.gap(message.from, message.to, message.reason);
+        this.position = message.to;
+        this.hearer.gap(message.from, message.to, message.reason);
         return;
       case "end":
         this.#isOver = true;
-        this.#hearer.end(message.cursor);
+        this.hearer.end(message.cursor);
         return;
       default:
     }
   }
 }
 
-export const plainWebSocket: Lane = {
-  name: "plain websocket",
-  face: "plain",
-  transport: "websocket",
-  read(request, hearer) {
-    const controller = new AbortController();
-    const reader = new SocketReader(request, hearer, controller.signal);
-    persist(controller.signal, () => reader.turn());
-    return () => controller.abort();
-  },
-};
+export const plainWebSocket: Lane = plainLane("websocket", SocketReader);
