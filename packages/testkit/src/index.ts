@@ -1,6 +1,12 @@
 export * from "./conformance/broker.ts";
 export * from "./conformance/transports.ts";
-export * from "./fault-proxy/fault-proxy.ts";
+export {
+  type Admission,
+  FaultProxy,
+  type RequestHead,
+  type Verdict,
+  type Way,
+} from "./fault-proxy/fault-proxy.ts";
 export { drawWorld, type WorldOptions } from "./simulation/options.ts";
 export { type SimulateExtras, shrink, simulate } from "./simulation/simulate.ts";
 export type { WorldReport } from "./simulation/world.ts";

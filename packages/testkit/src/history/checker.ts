@@ -91,12 +91,6 @@ export class Checker {
     log.push(events, head);
   }
 
-  /** The engine did not answer an append, or refused it. */
-  appendFailed(drafts: readonly Draft[]): void {
-    const ids = drafts.flatMap(({ id }) => (id === undefined ? [] : [id]));
-    for (const publisher of this.publishers) publisher.excuse(ids);
-  }
-
   /** The log says that it reaches from here to there. */
   ranged(log: TruthLog, range: LogRange): void {
     const { epoch, floor, head, closed } = range;

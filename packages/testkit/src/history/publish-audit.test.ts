@@ -137,14 +137,3 @@ test("[ACK] a publish that is never answered is noticed", () => {
   audit.checkFinal();
   assert.deepEqual(broken, ["LIVE"]);
 });
-
-test("what the engine refused for a moment may be overtaken", () => {
-  const { audit, broken } = publisher();
-  audit.publish(0, "news", [draft("b")]);
-  audit.publish(1, "news", [draft("a")]);
-  audit.excuse(["b"]);
-  audit.published(0, [result(2)]);
-  audit.published(1, [result(1)]);
-  audit.checkFinal();
-  assert.deepEqual(broken, []);
-});

@@ -28,8 +28,6 @@ export class PublishAudit {
   readonly #fail: Fail;
   readonly #pending = new Map<number, Publish>();
   readonly #acknowledged: Publish[] = [];
-  /** Ids of drafts that the engine refused for a moment: those behind them may have overtaken them. */
-  readonly #excused = new Set<string>();
 
   constructor(name: string, user: string | undefined, logsOf: (channel: string) => Logs, fail: Fail) {
     this.#user = user;
@@ -47,10 +45,6 @@ export class PublishAudit {
 
   publish(ref: number, channel: string, drafts: readonly Draft[], ifMatch?: string, isRepeat = false): void {
     this.#pending.set(ref, { ref, channel, drafts, ifMatch, isRepeat, results: undefined });
-  }
-
-  excuse(ids: Iterable<string>): void {
-    for (const id of ids) this.#excused.add(id);
   }
 
   /** Acknowledged: each draft is in a log, at that place, as it was published. Rules ACK-1 and ACK-3. */
@@ -145,7 +139,7 @@ export class PublishAudit {
       }
       const cursor = parseCursor(results?.[0]?.cursor);
       const before = last.get(channel);
-      if (isRepeat || this.#isExcused(publish)) continue;
+      if (isRepeat || this.#wasLost(publish)) continue;
       if (before?.cursor.epoch === cursor.epoch && before.cursor.offset > cursor.offset) {
         this.#fail(
           "ACK",
@@ -157,12 +151,11 @@ export class PublishAudit {
   }
 
   /** What was lost with a log and published again comes later than what was published meanwhile. */
-  #isExcused({ channel, drafts }: Publish): boolean {
-    return drafts.some(({ id }) => {
-      if (id === undefined) return false;
-      const logs = this.#logsOf(channel).filter((log) => log.byId(this.#user, id) !== undefined);
-      return this.#excused.has(id) || logs.length > 1;
-    });
+  #wasLost({ channel, drafts }: Publish): boolean {
+    const logs = this.#logsOf(channel);
+    return drafts.some(
+      ({ id }) => id !== undefined && logs.filter((log) => log.byId(this.#user, id)).length > 1,
+    );
   }
 
   #take(ref: number): Publish | undefined {

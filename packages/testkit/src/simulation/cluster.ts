@@ -57,12 +57,11 @@ export class Cluster {
   }
 
   #start(index: number): ServerNode {
-    const { timeline, engine, checker, random, options } = this.#parts;
+    const { timeline, engine, random, options } = this.#parts;
     const { logDelayMsMax, untidyNotices } = options;
     const broker = new NodeBroker({
       timeline,
       engine,
-      checker,
       random,
       deadlineMs: brokerDeadlineMs,
       delayMsMax: logDelayMsMax,

@@ -11,7 +11,6 @@ import type {
   ReadLimits,
 } from "@holdfast/core/broker";
 import { type Cursor, type Draft, HoldfastError, type Position } from "@holdfast/protocol";
-import type { Checker } from "../history/checker.ts";
 import type { Engine } from "./log-engine.ts";
 import { Pipe } from "./pipe.ts";
 import type { Random } from "./random.ts";
@@ -26,7 +25,6 @@ export type Reach = "well" | "refused" | "hanging" | "mute";
 export interface NodeBrokerOptions {
   readonly timeline: Timeline;
   readonly engine: Engine;
-  readonly checker: Checker;
   readonly random: Random;
   readonly deadlineMs: number;
   /** Of one way between the node and the engine. */
@@ -52,10 +50,7 @@ export class NodeBroker implements Broker {
   }
 
   append(channel: string, drafts: readonly Draft[], ifMatch?: Cursor): Promise<AppendResult> {
-    const { engine, checker } = this.#options;
-    const answer = this.#call(channel, () => engine.append(channel, drafts, ifMatch));
-    answer.catch(() => checker.appendFailed(drafts));
-    return answer;
+    return this.#call(channel, () => this.#options.engine.append(channel, drafts, ifMatch));
   }
 
   read(channel: string, after: Position, limits: ReadLimits): Promise<LogPage> {
