@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { events, Rig, received } from "./rig.test.ts";
+import { events, Rig, received, welcomeMessage } from "./rig.test.ts";
 
 const error = (code: string, retry: string, about: object = {}) => ({
   type: "error",
@@ -246,6 +246,32 @@ test("[BND-1] on a stream the next one carries what is not parked", () => {
   rig.welcome();
   rig.turn((connection, now) => connection.consumed("a", 120, now));
   assert.deepEqual(channels(), ["a", "b"]);
+});
+
+test("[END-1] [BND-1] an end that comes while its application lags, on a link not yet in use, is told all the same", () => {
+  const rig = new Rig({ bufferedEventsMax: 2 });
+  rig.subscribe("a");
+  rig.welcome();
+  rig.subscribe("b");
+  const next = rig.accept();
+  const subscribed = (channel: string) => ({ type: "subscribed", channel, cursor: "k-0", head: "k-2" });
+  rig.say(next, welcomeMessage(), subscribed("a"), events("a", 0, 2), {
+    type: "end",
+    channel: "a",
+    cursor: "k-2",
+  });
+  rig.turn((connection, now) => connection.consumed("a", 2, now));
+  rig.say(next, subscribed("b"));
+  assert.deepEqual(
+    rig.hello.subscriptions.find(({ channel }) => channel === "a"),
+    { channel: "a", after: "k-2" },
+  );
+  rig.welcome({ b: "k-0" });
+  rig.say(rig.link, { type: "end", channel: "a", cursor: "k-2" });
+  assert.deepEqual(
+    rig.all("end").map(({ channel }) => channel),
+    ["a"],
+  );
 });
 
 test("a thousand channels are asked for in one message, and one event touches one of them", () => {
