@@ -16,6 +16,8 @@ export interface DeviceHost {
   readonly tokenLifeMs: number | undefined;
   /** The probability that a line the client closed still delivers what was on its way. */
   readonly lateDelivery: number;
+  /** Whether a message is to vanish; undefined where none ever does. */
+  readonly loses: (() => boolean) | undefined;
   trace(line: () => string): void;
   /** Something happened that a set of worlds should have seen. */
   count(what: string): void;
@@ -185,7 +187,11 @@ export class Device {
       heard: () => this.turn((connection, now) => connection.linkHeard(link, now)),
       message: (json) => {
         const message = json as ServerMessage;
-        wire.said(message);
+        if (this.#host.loses === undefined) wire.said(message);
+        else if ((message.type === "events" || message.type === "gap") && this.#host.loses()) {
+          this.#host.trace(() => `${this.name} ${transport} ${link} loses ${JSON.stringify(json)}`);
+          return;
+        }
         this.#host.count(`"${message.type}" over ${transport}`);
         tell(
           () => `hears ${JSON.stringify(json)}`,
