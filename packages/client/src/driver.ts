@@ -26,8 +26,8 @@ export class Driver {
   readonly #token: TokenSource | undefined;
   readonly #deliver: (delivery: Delivery) => void;
   readonly #links = new Map<number, Link>();
-  /** Requests that are no links. */
-  readonly #underWay = new Set<AbortController>();
+  /** Aborts what is under way when all is over. */
+  readonly #over = new AbortController();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #isTurnDue = false;
   /** What is yet to be done, in order. */
@@ -70,7 +70,7 @@ export class Driver {
   #turn(): void {
     this.#isTurnDue = false;
     // One queue for all turns: an application that closes from within a callback takes one in the middle of another.
-    for (const effect of this.#connection.effects(clock.now())) this.#queue.push(effect);
+    this.#queue.push(...this.#connection.effects(clock.now()));
     for (let effect = this.#queue.shift(); effect !== undefined; effect = this.#queue.shift())
       this.#perform(effect);
     this.#setTimer();
@@ -140,7 +140,7 @@ export class Driver {
   }
 
   async #probe({ probe }: EffectOf<"probe">): Promise<void> {
-    const works = await this.#within(probeTimeoutMs, (signal) => this.#wire.probe(signal));
+    const works = await this.#wire.probe(this.#until(probeTimeoutMs));
     this.tell((connection, now) => connection.probed(probe, works, now));
   }
 
@@ -152,22 +152,12 @@ export class Driver {
   }
 
   async #post({ post, token, ...request }: EffectOf<"post">): Promise<void> {
-    const posted = await this.#within(postTimeoutMs, (signal) => this.#wire.post(request, token, signal));
+    const posted = await this.#wire.post(request, token, this.#until(postTimeoutMs));
     this.tell((connection, now) => connection.posted(post, posted, now));
   }
 
-  /** Runs a request that may take a while, and not longer; nor longer than the connection. */
-  async #within<Result>(timeoutMs: number, run: (signal: AbortSignal) => Promise<Result>): Promise<Result> {
-    const controller = new AbortController();
-    // Not AbortSignal.timeout, whose timers stay until their time has come, one for each publish.
-    const timer = setTimeout(() => controller.abort(), timeoutMs);
-    this.#underWay.add(controller);
-    try {
-      return await run(controller.signal);
-    } finally {
-      clearTimeout(timer);
-      this.#underWay.delete(controller);
-    }
+  #until(timeoutMs: number): AbortSignal {
+    return AbortSignal.any([this.#over.signal, AbortSignal.timeout(timeoutMs)]);
   }
 
   /** Listens to the device as long as there is something to keep alive. */
@@ -182,6 +172,6 @@ export class Driver {
         wake: (surely) => this.tell((connection, now) => connection.wake(surely, now)),
       });
     }
-    if (state.type === "closed") for (const controller of this.#underWay) controller.abort();
+    if (state.type === "closed") this.#over.abort();
   }
 }

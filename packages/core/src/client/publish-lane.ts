@@ -42,6 +42,7 @@ export class PublishLane {
 
   /** Those that may leave now, together. */
   next(eventsMax: number): readonly Pending[] {
+    if (this.#isUnderWay) return [];
     const [first] = this.#waiting;
     if (first === undefined || first.isAlone) return this.#waiting.slice(0, 1);
     let { bytes } = first;

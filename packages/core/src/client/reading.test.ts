@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { events, Rig, received, welcomeMessage } from "./rig.test.ts";
+import { events, Rig, received } from "./rig.test.ts";
 
 const error = (code: string, retry: string, about: object = {}) => ({
   type: "error",
@@ -246,63 +246,6 @@ test("[BND-1] on a stream the next one carries what is not parked", () => {
   rig.welcome();
   rig.turn((connection, now) => connection.consumed("a", 120, now));
   assert.deepEqual(channels(), ["a", "b"]);
-});
-
-test("[END-1] [BND-1] an end that comes while its application lags, on a link not yet in use, is told all the same", () => {
-  const rig = new Rig({ bufferedEventsMax: 2 });
-  rig.subscribe("a");
-  rig.welcome();
-  rig.subscribe("b");
-  const next = rig.accept();
-  const subscribed = (channel: string) => ({ type: "subscribed", channel, cursor: "k-0", head: "k-2" });
-  rig.say(next, welcomeMessage(), subscribed("a"), events("a", 0, 2), {
-    type: "end",
-    channel: "a",
-    cursor: "k-2",
-  });
-  rig.turn((connection, now) => connection.consumed("a", 2, now));
-  rig.say(next, subscribed("b"));
-  assert.deepEqual(
-    rig.hello.subscriptions.find(({ channel }) => channel === "a"),
-    { channel: "a", after: "k-2" },
-  );
-  rig.welcome({ b: "k-0" });
-  rig.say(rig.link, { type: "end", channel: "a", cursor: "k-2" });
-  assert.deepEqual(
-    rig.all("end").map(({ channel }) => channel),
-    ["a"],
-  );
-});
-
-test("[PRS-1] one joins and leaves without leaving the channel", () => {
-  const rig = live("duplex");
-  const join = (data: unknown) => rig.turn((connection, now) => connection.join("a", data, now));
-  join({ name: "ada" });
-  join(undefined);
-  assert.deepEqual(rig.sent(rig.link), [
-    { type: "presence", channel: "a", data: { name: "ada" } },
-    { type: "presence", channel: "a", data: null },
-  ]);
-  join({ name: "ada" });
-  rig.lose();
-  rig.advance(1000);
-  assert.deepEqual(rig.hello.subscriptions, [{ channel: "a", after: "k-5", join: { name: "ada" } }]);
-});
-
-test("[PRS-1] on a stream the next one says who joins", () => {
-  const rig = live();
-  rig.turn((connection, now) => connection.join("a", 1, now));
-  assert.deepEqual(rig.hello.subscriptions, [{ channel: "a", after: "k-5", join: 1 }]);
-});
-
-test("other wants on a WebSocket mean leaving and joining again, from the same position", () => {
-  const rig = live("duplex");
-  rig.turn((connection, now) => connection.change("a", { signals: true }, now));
-  rig.say(rig.link, { type: "unsubscribed", channel: "a" });
-  assert.deepEqual(rig.sent(rig.link), [
-    { type: "unsubscribe", channels: ["a"] },
-    { type: "subscribe", subscriptions: [{ channel: "a", after: "k-5", signals: true }] },
-  ]);
 });
 
 test("a thousand channels are asked for in one message, and one event touches one of them", () => {

@@ -58,17 +58,9 @@ export class Reading {
     return subscription.isActive ? subscription : undefined;
   }
 
-  /** The same, for what moves the link's reader: whoever cannot take it now has lost that reader, and will need another. */
-  #follower(link: Link, channel: string): Subscription | undefined {
-    const place = link.place(channel);
-    const subscription = this.#reader(link, channel);
-    if (subscription === undefined && place?.state === "attached") link.move(channel, { state: "lost" });
-    return subscription;
-  }
-
   #events(link: Link, batch: Batch): void {
     const { channel } = batch;
-    const subscription = this.#follower(link, channel);
+    const subscription = this.#reader(link, channel);
     if (subscription === undefined) return;
     const before = subscription.position;
     const events = subscription.take(batch);
@@ -92,7 +84,7 @@ export class Reading {
   }
 
   #gap(link: Link, { channel, from, to, reason }: Message<"gap">): void {
-    const subscription = this.#follower(link, channel);
+    const subscription = this.#reader(link, channel);
     if (subscription === undefined) return;
     const gap = subscription.skip(parseCursor(from), parseCursor(to), reason);
     if (gap === "hole") this.#hole(link, subscription);
@@ -102,7 +94,7 @@ export class Reading {
   }
 
   #end(link: Link, { channel, cursor }: Message<"end">): void {
-    const subscription = this.#follower(link, channel);
+    const subscription = this.#reader(link, channel);
     if (subscription === undefined) return;
     // An end that lies elsewhere than its reader would hide what it missed.
     if (subscription.positionText !== cursor) {

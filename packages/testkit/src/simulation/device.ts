@@ -16,8 +16,6 @@ export interface DeviceHost {
   readonly tokenLifeMs: number | undefined;
   /** The probability that a line the client closed still delivers what was on its way. */
   readonly lateDelivery: number;
-  /** Whether a message is to vanish; undefined where none ever does. */
-  readonly loses: (() => boolean) | undefined;
   trace(line: () => string): void;
   /** Something happened that a set of worlds should have seen. */
   count(what: string): void;
@@ -187,11 +185,7 @@ export class Device {
       heard: () => this.turn((connection, now) => connection.linkHeard(link, now)),
       message: (json) => {
         const message = json as ServerMessage;
-        if (this.#host.loses === undefined) wire.said(message);
-        else if ((message.type === "events" || message.type === "gap") && this.#host.loses()) {
-          this.#host.trace(() => `${this.name} ${transport} ${link} loses ${JSON.stringify(json)}`);
-          return;
-        }
+        wire.said(message);
         this.#host.count(`"${message.type}" over ${transport}`);
         tell(
           () => `hears ${JSON.stringify(json)}`,

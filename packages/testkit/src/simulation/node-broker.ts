@@ -74,18 +74,13 @@ export class NodeBroker implements Broker {
   }
 
   async follow(channel: string, observer: LogObserver): Promise<Following> {
-    const { engine, timeline, random, untidyNotices } = this.#options;
+    const { engine, timeline } = this.#options;
     const notices = new Pipe<() => void>(timeline, this.#delayMs, (tell) => tell());
     const hear = (tell: () => void) => {
       if (!this.isDeaf && !this.#isDead) this.#notify(notices, tell);
     };
-    let last: LogBatch | undefined;
     const remote: LogObserver = {
-      appended: (batch: LogBatch) => {
-        const told = random.chance(untidyNotices) ? withLast(last, batch) : batch;
-        last = batch;
-        hear(() => observer.appended(told));
-      },
+      appended: (batch: LogBatch) => hear(() => observer.appended(batch)),
       closed: () => hear(() => observer.closed()),
       disturbed: () => hear(() => observer.disturbed()),
     };
@@ -185,10 +180,4 @@ export class NodeBroker implements Broker {
       });
     });
   }
-}
-
-/** A batch that begins where the one before it began, as an engine may tell it that looks back too far. */
-function withLast(last: LogBatch | undefined, batch: LogBatch): LogBatch {
-  if (last?.epoch !== batch.epoch || last.to !== batch.from) return batch;
-  return { ...batch, from: last.from, events: [...last.events, ...batch.events] };
 }

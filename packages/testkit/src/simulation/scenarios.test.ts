@@ -27,7 +27,6 @@ function world(options: Partial<WorldOptions>): WorldOptions {
     logDelayMsMax: 2,
     untidyNotices: 0,
     lateDelivery: 0,
-    messageLoss: 0,
     bufferedEventsMax: 1000,
     thinkMsMax: 0,
     tokenLifeMs: undefined,

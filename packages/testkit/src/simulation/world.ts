@@ -129,10 +129,6 @@ export class World {
       thinkMsMax: options.thinkMsMax,
       tokenLifeMs: options.tokenLifeMs,
       lateDelivery: options.lateDelivery,
-      loses:
-        options.messageLoss === 0
-          ? undefined
-          : () => !this.#actor.isHealed && random.chance(options.messageLoss),
       heldEventsMax: options.bufferedEventsMax + options.pageEventsMax,
       trace: (line) => this.#tell(line),
       count: (what) => this.#count(what),
