@@ -64,6 +64,20 @@ test("[CLI-2] a hole on a stream: the next stream is opened from the position be
   assert.ok(!rig.open.has(old));
 });
 
+test("[SES-3] a stream does not go on carrying what left a hole and is wanted no more", () => {
+  const rig = live("receive", { a: "k-5", b: "k-0" });
+  rig.say(rig.link, events("a", 7, 9));
+  rig.welcome();
+  rig.say(rig.link, events("a", 7, 9));
+  const opened = rig.all("open").length;
+  rig.turn((connection, now) => connection.unsubscribe("a", now));
+  assert.equal(rig.all("open").length, opened + 1);
+  assert.deepEqual(
+    rig.hello.subscriptions.map(({ channel }) => channel),
+    ["b"],
+  );
+});
+
 test("[CLI-8] a server that leaves a hole again and again is not hammered", () => {
   const rig = live();
   for (let i = 0; i < 40; i++) {
@@ -216,36 +230,6 @@ test("leaving a channel that the server does not know leaves it all the same", (
     type: "subscribe",
     subscriptions: [{ channel: "a", after: "latest" }],
   });
-});
-
-test("[BND-1] a channel whose application lags is left on the wire, and resumed where it stopped", () => {
-  const rig = new Rig({ need: "duplex", bufferedEventsMax: 100 });
-  rig.subscribe(["a", "b"]);
-  const link = rig.welcome();
-  rig.say(link, events("a", 0, 60), events("a", 60, 120), events("a", 120, 200), events("b", 0, 1));
-  assert.equal(received(rig, "a").length, 120, "what was on its way is left, not queued");
-  assert.deepEqual(received(rig, "b"), [1]);
-  assert.deepEqual(rig.sent(link), [{ type: "unsubscribe", channels: ["a"] }]);
-  rig.say(link, { type: "unsubscribed", channel: "a" });
-  rig.turn((connection, now) => connection.consumed("a", 69, now));
-  assert.equal(rig.sent(link).length, 1);
-  rig.turn((connection, now) => connection.consumed("a", 1, now));
-  const again = { type: "subscribe", subscriptions: [{ channel: "a", after: "k-120" }] };
-  assert.deepEqual(rig.sent(link).at(-1), again);
-  rig.say(link, { type: "subscribed", channel: "a", cursor: "k-120", head: "k-200" }, events("a", 120, 200));
-  assert.equal(received(rig, "a").length, 200);
-});
-
-test("[BND-1] on a stream the next one carries what is not parked", () => {
-  const rig = new Rig({ bufferedEventsMax: 100 });
-  rig.subscribe(["a", "b"]);
-  rig.welcome();
-  rig.say(rig.link, events("a", 0, 120));
-  const channels = () => rig.hello.subscriptions.map(({ channel }) => channel);
-  assert.deepEqual(channels(), ["b"]);
-  rig.welcome();
-  rig.turn((connection, now) => connection.consumed("a", 120, now));
-  assert.deepEqual(channels(), ["a", "b"]);
 });
 
 test("a thousand channels are asked for in one message, and one event touches one of them", () => {

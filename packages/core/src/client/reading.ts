@@ -36,8 +36,11 @@ export class Reading {
         this.#heads(link, message);
         return undefined;
       case "signal":
-      case "presence":
+        // What is ephemeral may pass.
         if (this.#reader(link, message.channel) !== undefined) this.#turn.emit(message);
+        return undefined;
+      case "presence":
+        if (this.#follower(link, message.channel) !== undefined) this.#turn.emit(message);
         return undefined;
       case "unsubscribed":
         return this.#unsubscribed(link, message);
@@ -58,9 +61,20 @@ export class Reading {
     return subscription.isActive ? subscription : undefined;
   }
 
+  /**
+   * The same, for what is said once. A link whose word was not taken has lost its reader there: what it says later need
+   * not show that something is missing, and after an end there is nothing later.
+   */
+  #follower(link: Link, channel: string): Subscription | undefined {
+    const subscription = this.#reader(link, channel);
+    if (subscription === undefined && link.place(channel)?.state === "attached")
+      link.move(channel, { state: "lost" });
+    return subscription;
+  }
+
   #events(link: Link, batch: Batch): void {
     const { channel } = batch;
-    const subscription = this.#reader(link, channel);
+    const subscription = this.#follower(link, channel);
     if (subscription === undefined) return;
     const before = subscription.position;
     const events = subscription.take(batch);
@@ -84,7 +98,7 @@ export class Reading {
   }
 
   #gap(link: Link, { channel, from, to, reason }: Message<"gap">): void {
-    const subscription = this.#reader(link, channel);
+    const subscription = this.#follower(link, channel);
     if (subscription === undefined) return;
     const gap = subscription.skip(parseCursor(from), parseCursor(to), reason);
     if (gap === "hole") this.#hole(link, subscription);
@@ -94,7 +108,7 @@ export class Reading {
   }
 
   #end(link: Link, { channel, cursor }: Message<"end">): void {
-    const subscription = this.#reader(link, channel);
+    const subscription = this.#follower(link, channel);
     if (subscription === undefined) return;
     // An end that lies elsewhere than its reader would hide what it missed.
     if (subscription.positionText !== cursor) {

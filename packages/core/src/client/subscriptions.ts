@@ -158,10 +158,12 @@ export class Subscriptions {
   /** An HTTP transport cannot be told anything: what must change, changes with the next stream. Rule SES-3. */
   #reconcileStream(link: Link, channel: string, wanted: Subscription | undefined): void {
     const place = link.place(channel);
-    const isCarried = place?.state === "awaiting" || place?.state === "attached";
-    const isCarriedFor = isCarried && place.subscription === wanted;
-    if (wanted !== undefined && !(isCarriedFor && place.wants === wanted.wants)) link.stale = true;
-    if (!isCarried || isCarriedFor) return;
+    const isTaken = place?.state === "awaiting" || place?.state === "attached";
+    const isTakenFor = isTaken && place.subscription === wanted;
+    if (wanted !== undefined && !(isTakenFor && place.wants === wanted.wants)) link.stale = true;
+    if (place === undefined || place.state === "leaving" || isTakenFor) return;
+    // What will be asked for again needs no stream of its own before that.
+    if (place.state === "lost" && this.#troubled.has(channel)) return;
     link.move(channel, { state: "leaving" });
     // A poll says it with the next request; a stream would go on sending.
     if (link.transport === "sse") link.stale = true;
