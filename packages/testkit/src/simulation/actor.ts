@@ -27,6 +27,11 @@ export class Actor {
     this.#parts = parts;
   }
 
+  /** Nothing goes wrong any more. */
+  get isHealed(): boolean {
+    return this.#isHealed;
+  }
+
   act(action: Action): void {
     switch (action.do) {
       case "publish":

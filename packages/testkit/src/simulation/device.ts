@@ -16,6 +16,8 @@ export interface DeviceHost {
   readonly tokenLifeMs: number | undefined;
   /** The probability that a line the client closed still delivers what was on its way. */
   readonly lateDelivery: number;
+  /** Whether what was to move a reader vanishes between the line and the client's core. */
+  loses(): boolean;
   trace(line: () => string): void;
   /** Something happened that a set of worlds should have seen. */
   count(what: string): void;
@@ -186,6 +188,11 @@ export class Device {
       message: (json) => {
         const message = json as ServerMessage;
         wire.said(message);
+        if ((message.type === "events" || message.type === "gap") && this.#host.loses()) {
+          this.#host.count(`"${message.type}" lost`);
+          this.#host.trace(() => `${this.name} ${transport} ${link} loses ${JSON.stringify(json)}`);
+          return;
+        }
         this.#host.count(`"${message.type}" over ${transport}`);
         tell(
           () => `hears ${JSON.stringify(json)}`,

@@ -29,7 +29,7 @@ export interface NodeBrokerOptions {
   readonly deadlineMs: number;
   /** Of one way between the node and the engine. */
   readonly delayMsMax: number;
-  /** The probability that a notice of the engine overtakes or repeats another. */
+  /** The probability that a notice of the engine overtakes or repeats another, or begins where the one before it began. */
   readonly untidyNotices: number;
 }
 
@@ -74,13 +74,18 @@ export class NodeBroker implements Broker {
   }
 
   async follow(channel: string, observer: LogObserver): Promise<Following> {
-    const { engine, timeline } = this.#options;
+    const { engine, timeline, random, untidyNotices } = this.#options;
     const notices = new Pipe<() => void>(timeline, this.#delayMs, (tell) => tell());
     const hear = (tell: () => void) => {
       if (!this.isDeaf && !this.#isDead) this.#notify(notices, tell);
     };
+    let last: LogBatch | undefined;
     const remote: LogObserver = {
-      appended: (batch: LogBatch) => hear(() => observer.appended(batch)),
+      appended: (batch: LogBatch) => {
+        const told = random.chance(untidyNotices) ? withLast(last, batch) : batch;
+        last = batch;
+        hear(() => observer.appended(told));
+      },
       closed: () => hear(() => observer.closed()),
       disturbed: () => hear(() => observer.disturbed()),
     };
@@ -180,4 +185,10 @@ export class NodeBroker implements Broker {
       });
     });
   }
+}
+
+/** A batch that begins where the one before it began, as an engine may tell it that looks back too far. */
+function withLast(last: LogBatch | undefined, batch: LogBatch): LogBatch {
+  if (last?.epoch !== batch.epoch || last.to !== batch.from) return batch;
+  return { ...batch, from: last.from, events: [...last.events, ...batch.events] };
 }

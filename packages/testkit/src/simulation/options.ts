@@ -64,6 +64,8 @@ export interface WorldOptions {
   readonly logDelayMsMax: number;
   readonly untidyNotices: number;
   readonly lateDelivery: number;
+  /** The probability that events or a gap vanish on their way to a client's core: by a defect, since no network does that. */
+  readonly messageLoss: number;
   readonly bufferedEventsMax: number;
   readonly thinkMsMax: number;
   readonly tokenLifeMs: number | undefined;
@@ -124,6 +126,7 @@ export function drawWorld(seed: number, overrides: Partial<WorldOptions> = {}): 
     logDelayMsMax: random.pick([0, 2, 50]),
     untidyNotices: random.pick([0, 0, 0.1]),
     lateDelivery: random.pick([0, 0.5]),
+    messageLoss: random.pick([0, 0, 0, 0.05]),
     bufferedEventsMax: random.pick([2, 10, 1000]),
     thinkMsMax: random.pick([0, 20, 500]),
     tokenLifeMs: random.chance(0.25) ? random.between(32_000, 60_000) : undefined,

@@ -27,6 +27,7 @@ function world(options: Partial<WorldOptions>): WorldOptions {
     logDelayMsMax: 2,
     untidyNotices: 0,
     lateDelivery: 0,
+    messageLoss: 0,
     bufferedEventsMax: 1000,
     thinkMsMax: 0,
     tokenLifeMs: undefined,
@@ -68,6 +69,23 @@ for (const transport of ["websocket", "sse", "long-poll", "poll"] as const) {
     assert.equal(seen, 2);
     // A poll may have to come once more after that.
     assert.ok(healedMs <= options.heartbeatMs + 250, `${healedMs} ms`);
+  });
+}
+
+for (const transport of ["websocket", "sse", "long-poll", "poll"] as const) {
+  test(`[MOVE-1] whoever is sent away on ${transport} comes back, and has missed nothing`, async () => {
+    const options = world({ clients: [{ transports: [transport], toleranceMs: 100 }], logDelayMsMax: 50 });
+    const drain: Action = { do: "drain", node: 0, withinMs: 500, forMs: 100 };
+    let sentAway = 0;
+    // A poll hears it only while it is being answered.
+    for (let afterMs = 100; afterMs < 400; afterMs += 10) {
+      const plan = steps([0, subscribe], [300, publish], [afterMs, drain], [10, publish], [700, publish]);
+      const { violations, seen, counts } = await new World(options).run(plan);
+      assert.deepEqual(violations, [], `drained after ${afterMs} ms`);
+      assert.equal(seen, 3);
+      sentAway += counts.get(`"reconnect" over ${transport}`) ?? 0;
+    }
+    assert.ok(sentAway > 0);
   });
 }
 

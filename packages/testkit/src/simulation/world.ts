@@ -129,6 +129,7 @@ export class World {
       thinkMsMax: options.thinkMsMax,
       tokenLifeMs: options.tokenLifeMs,
       lateDelivery: options.lateDelivery,
+      loses: () => !this.#actor.isHealed && random.chance(options.messageLoss),
       heldEventsMax: options.bufferedEventsMax + options.pageEventsMax,
       trace: (line) => this.#tell(line),
       count: (what) => this.#count(what),
