@@ -7,8 +7,9 @@ interface Follower {
   readonly since: number;
 }
 
-/** Stands among the batches for the end of the channel. */
+/** Stand among the batches: for the end of the channel, and for what may have been missed. */
 const ending: LogBatch = { epoch: "", from: 0, to: 0, events: [] };
+const disturbance: LogBatch = { epoch: "", from: 0, to: 0, events: [] };
 
 /** Tells a log's observers what happened: one notice after the other, the same object to all of them. */
 export class Followers {
@@ -47,6 +48,10 @@ export class Followers {
     if (this.#followers.size > 0) this.#issue(ending);
   }
 
+  disturbed(): void {
+    if (this.#followers.size > 0) this.#issue(disturbance);
+  }
+
   #issue(notice: LogBatch): void {
     this.#notices.push(notice);
     this.#issued++;
@@ -65,6 +70,7 @@ export class Followers {
   #tell(observer: LogObserver, notice: LogBatch): void {
     try {
       if (notice === ending) observer.closed();
+      else if (notice === disturbance) observer.disturbed();
       else observer.appended(notice);
     } catch (error) {
       this.#report(error);
