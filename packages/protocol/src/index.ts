@@ -15,6 +15,7 @@ export {
   textPayload,
   toPayload,
 } from "./payload.ts";
+export { acceptDeflate } from "./permessage-deflate.ts";
 export * from "./server-messages.ts";
 export * from "./sse.ts";
 export * from "./websocket.ts";

@@ -40,6 +40,13 @@ for (const kind of kinds) {
   }
 }
 
+test("[ZIP-4] a deflated frame is the one that ws sends with RSV1", () => {
+  const payload = Buffer.from("not looked at");
+  const options = { fin: true, rsv1: true, opcode: 2, mask: false, readOnly: true };
+  const expected = Buffer.concat(Sender.frame(payload, options));
+  assert.deepEqual([...frame("binary", payload, true)], [...expected]);
+});
+
 test("a ping is the one that ws sends", () => {
   const options = { fin: true, rsv1: false, opcode: 9, mask: false, readOnly: true };
   assert.deepEqual([...pingFrame], [...Buffer.concat(Sender.frame(Buffer.alloc(0), options))]);

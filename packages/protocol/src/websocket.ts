@@ -4,12 +4,15 @@ export const subprotocols = { json: "holdfast.v1.json" } as const;
 
 const opcodes = { text: 0x81, binary: 0x82 } as const;
 
-/** A whole, unfragmented and unmasked frame, as servers send them. RFC 6455 §5.2. */
-export function frame(kind: keyof typeof opcodes, payload: Uint8Array): Bytes {
+/** "RSV1": the payload was compressed. RFC 7692 §6. */
+const deflatedBit = 0x40;
+
+/** A whole, unfragmented and unmasked frame, as servers send them. RFC 6455 §5.2; `isDeflated` by RFC 7692 §6. */
+export function frame(kind: keyof typeof opcodes, payload: Uint8Array, isDeflated = false): Bytes {
   const { length } = payload;
   const headerBytes = length < 126 ? 2 : length < 65_536 ? 4 : 10;
   const bytes = new Uint8Array(headerBytes + length);
-  bytes[0] = opcodes[kind];
+  bytes[0] = isDeflated ? opcodes[kind] | deflatedBit : opcodes[kind];
   if (headerBytes === 2) {
     bytes[1] = length;
   } else {

@@ -86,6 +86,7 @@ export interface SseVector extends Vector {
 
 export interface WebSocketFrameVector extends Vector {
   readonly kind: "text" | "binary";
+  readonly deflated?: boolean;
   /** In hex; the payload follows it. */
   readonly header: string;
   /** The bytes of `hex`, `times` over. */

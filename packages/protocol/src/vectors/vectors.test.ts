@@ -211,10 +211,10 @@ describe("event streams", () => {
 });
 
 describe("WebSocket frames", () => {
-  for (const { name, kind, header, payload } of vectors.websocketFrames) {
+  for (const { name, kind, deflated, header, payload } of vectors.websocketFrames) {
     test(`[VEC-1] ${name}`, () => {
       const bytes = Buffer.from(payload.hex.repeat(payload.times), "hex");
-      assert.equal(Buffer.from(frame(kind, bytes)).toString("hex"), header + bytes.toString("hex"));
+      assert.equal(Buffer.from(frame(kind, bytes, deflated)).toString("hex"), header + bytes.toString("hex"));
     });
   }
 });
