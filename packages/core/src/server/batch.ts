@@ -36,7 +36,7 @@ export class EncodedEvent {
 
 /** How a transport's face writes what the server says. */
 export interface Framing {
-  /** Sessions whose framings have the same slot share bytes; a framing of slot -1 is one connection's own. */
+  /** Sessions whose framings have the same one of the `slots` share bytes; a framing of slot -1 is one connection's own. */
   readonly slot: number;
   events(batch: Batch): Bytes;
   /** Undefined where this face does not say such a thing. */

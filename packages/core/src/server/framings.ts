@@ -14,6 +14,8 @@ import {
   sseData,
 } from "@holdfast/protocol";
 import type { Batch, EncodedEvent, Framing } from "./batch.ts";
+import { type Compression, deflatedFrame } from "./compression.ts";
+import { type Envelope, layered, slots } from "./layers.ts";
 
 function eventsText(batch: Batch): string {
   const { channel, epoch, from, to, events } = batch;
@@ -33,6 +35,9 @@ function enveloped(slot: number, envelope: (json: string) => Bytes): Framing {
     control: (message) => envelope(JSON.stringify(message)),
   };
 }
+
+/** The bare JSON of each message: the parts of a JSON answer, and what a WebSocket frames. */
+const sessionText = enveloped(slots.sessionText, encodeUtf8);
 
 function sseEvent(event: EncodedEvent, id: string): string {
   const { type, payload } = event.event;
@@ -77,7 +82,7 @@ function encoded(text: string | undefined): Bytes | undefined {
 
 /** One channel as Server-Sent Events. Rules SSE-1 to SSE-7. */
 const plainSse: Framing = {
-  slot: 3,
+  slot: slots.plainSse,
   events(batch) {
     // A batch without events still moves the reader: the id alone says how far.
     if (batch.events.length === 0) return encodeUtf8(formatSse({ id: `${batch.epoch}-${batch.to}` }));
@@ -94,7 +99,7 @@ export function compoundSse(start: ReadonlyMap<string, Cursor>): Framing {
     return formatCompoundCursor(cursors, channel);
   };
   return {
-    slot: -1,
+    slot: slots.own,
     events({ channel, epoch, to, events }) {
       let text = "";
       for (const event of events)
@@ -107,40 +112,52 @@ export function compoundSse(start: ReadonlyMap<string, Cursor>): Framing {
   };
 }
 
-function textFrame(text: string): Bytes {
-  return frame("text", encodeUtf8(text));
-}
+const textFrame: Envelope = (message) => frame("text", message);
 
 /** One channel as WebSocket messages, one event each. Rules WSP-1 to WSP-3. */
-const plainWebSocket: Framing = {
-  slot: 4,
-  events: (batch) => joinBytes(batch.events.map((event) => textFrame(event.json))),
-  control(message) {
-    switch (message.type) {
-      case "heartbeat":
-        return pingFrame;
-      case "published":
-        return textFrame(JSON.stringify({ control: "published", ...message.results[0] }));
-      case "subscribed":
-      case "gap":
-      case "end":
-      case "reconnect":
-      case "error": {
-        const { type, ...fields } = message;
-        return textFrame(JSON.stringify({ control: type, ...fields }));
+function plainWebSocket(slot: number, envelope: Envelope): Framing {
+  const say = (fields: object) => envelope(encodeUtf8(JSON.stringify(fields)));
+  return {
+    slot,
+    events: (batch) => joinBytes(batch.events.map((event) => envelope(encodeUtf8(event.json)))),
+    control(message) {
+      switch (message.type) {
+        case "heartbeat":
+          return pingFrame;
+        case "published":
+          return say({ control: "published", ...message.results[0] });
+        case "subscribed":
+        case "gap":
+        case "end":
+        case "reconnect":
+        case "error": {
+          const { type, ...fields } = message;
+          return say({ control: type, ...fields });
+        }
+        default:
+          return undefined;
       }
-      default:
-        return undefined;
-    }
-  },
-};
+    },
+  };
+}
 
 /** The faces whose bytes are shared by all their connections. */
 export const framings = {
-  /** The bare JSON of each message: the parts of a JSON answer. */
-  sessionText: enveloped(0, encodeUtf8),
-  sessionWebSocket: enveloped(1, textFrame),
-  sessionSse: enveloped(2, (json) => encodeUtf8(formatSse({ data: json }))),
+  sessionText,
+  sessionWebSocket: layered(slots.sessionWebSocket, sessionText, textFrame),
+  sessionSse: enveloped(slots.sessionSse, (json) => encodeUtf8(formatSse({ data: json }))),
   plainSse,
-  plainWebSocket,
+  plainWebSocket: plainWebSocket(slots.plainWebSocket, textFrame),
 } as const satisfies Record<string, Framing>;
+
+/** The faces that a WebSocket may have. */
+export type WebSocketFramings = Pick<typeof framings, "sessionWebSocket" | "plainWebSocket">;
+
+/** The same faces for connections that have agreed on permessage-deflate. Rules ZIP-1, ZIP-4. */
+export function deflatedWebSocket(compression: Compression): WebSocketFramings {
+  const envelope = deflatedFrame("text", compression);
+  return {
+    sessionWebSocket: layered(slots.sessionWebSocketDeflated, sessionText, envelope),
+    plainWebSocket: plainWebSocket(slots.plainWebSocketDeflated, envelope),
+  };
+}
