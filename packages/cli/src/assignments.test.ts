@@ -36,6 +36,15 @@ test("a path is walked into the values of the config file, and nothing beside it
   assert.equal(onto.limits.heartbeatMs, 1);
 });
 
+test("compression is switched as a whole, or by one of its settings", () => {
+  assert.deepEqual(assigned(["compression=true"]).values, { compression: true });
+  const onto = { compression: { level: 6 } };
+  assert.deepEqual(assigned(["compression=false"], { onto }).values, { compression: false });
+  const { values, mistakes } = assigned(["compression.thresholdBytes=0"], { onto });
+  assert.deepEqual(values, { compression: { level: 6, thresholdBytes: 0 } });
+  assert.deepEqual(mistakes, []);
+});
+
 test("flags are stronger than the variable, and the later flag than the earlier", () => {
   const { values, sources } = assigned(["limits.heartbeatMs=2", "limits.heartbeatMs=3"], {
     variable: "limits.heartbeatMs=1  limits.waitMsMax=7\n",

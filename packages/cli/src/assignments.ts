@@ -17,8 +17,8 @@ const form = "looks like limits.heartbeatMs=5000 or namespaces.chat.retention.ev
  */
 function parseAssignment(text: string, where: string, mistakes: string[]): Assignment | undefined {
   const [, root, rest, value] =
-    /^(limits|memory|namespaces|close)\.([^=]+)=(.*)$/.exec(text) ??
-    /^(brokerDeadlineMs)()=(.*)$/.exec(text) ??
+    /^(limits|memory|namespaces|compression|close)\.([^=]+)=(.*)$/.exec(text) ??
+    /^(brokerDeadlineMs|compression)()=(.*)$/.exec(text) ??
     [];
   const path = root === undefined || rest === undefined ? undefined : pathOf(root, rest);
   if (path === undefined || value === undefined) {
@@ -29,7 +29,7 @@ function parseAssignment(text: string, where: string, mistakes: string[]): Assig
 }
 
 function pathOf(root: string, rest: string): readonly string[] | undefined {
-  if (root === "brokerDeadlineMs") return [root];
+  if (rest === "") return [root];
   if (root !== "namespaces") return [root, rest];
   // A namespace's name may have dots itself.
   const [, name, ...setting] = /^(.+?)\.(?:(retention)\.)?([^.]+)$/.exec(rest) ?? [];
@@ -38,6 +38,7 @@ function pathOf(root: string, rest: string): readonly string[] | undefined {
 }
 
 function readValue(text: string): unknown {
+  if (text === "true" || text === "false") return text === "true";
   return /^-?\d+(\.\d+)?$/.test(text) ? Number(text) : text;
 }
 

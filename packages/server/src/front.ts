@@ -2,9 +2,11 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Http2ServerRequest, Http2Session } from "node:http2";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import { framings, type WebSocketFramings } from "@holdfast/core/server";
 import { HoldfastError, toHoldfastError } from "@holdfast/protocol";
-import type { WebSocketServer } from "ws";
+import type { WebSocket, WebSocketServer } from "ws";
 import { noteContinue } from "./body.ts";
+import { extendDeflate, negotiateDeflate } from "./compression/deflate-extension.ts";
 import { ClientGone, Exchange, splitTarget } from "./exchange.ts";
 import { thrownField } from "./log.ts";
 import { farewellMs, type Node } from "./node.ts";
@@ -27,6 +29,7 @@ export class Front {
   constructor(node: Node) {
     this.#node = node;
     this.#acceptor = createAcceptor(node.limits, farewellMs(node.settings));
+    if (node.compression !== undefined) negotiateDeflate(this.#acceptor);
     this.#acceptor.on("wsClientError", (error, socket) => {
       refuseOnSocket(socket, new HoldfastError("bad_request", `${error.message}.`), node.deadlines, {
         "Sec-WebSocket-Version": "13",
@@ -166,11 +169,20 @@ export class Front {
       const open = await openWebSocket(node, request, target.found.channelText, target.query);
       socket.off("error", fail);
       if (socket.destroyed) return;
-      this.#acceptor.handleUpgrade(request, socket, head, (websocket) => open(websocket, socket));
+      this.#acceptor.handleUpgrade(request, socket, head, (websocket) => {
+        open({ websocket, socket, faces: this.#facesFor(websocket, request) });
+      });
     } catch (thrown) {
       this.#logFault(thrown, request.url ?? "/");
       if (!socket.destroyed) refuseOnSocket(socket, toHoldfastError(thrown), node.deadlines);
     }
+  }
+
+  #facesFor(websocket: WebSocket, request: IncomingMessage): WebSocketFramings {
+    const { compression, limits } = this.#node;
+    if (compression === undefined || !extendDeflate(websocket, request, limits.messageBytesMax))
+      return framings;
+    return compression.webSocketFramings;
   }
 
   /** Answers what is no HTTP, or came too slowly, on the socket itself. Rules HTTP-1, ERR-2. */

@@ -2,6 +2,7 @@ import { type Broker, MemoryBroker, type MemoryStats } from "@holdfast/core/brok
 import { type Clock, Hubs, type Session } from "@holdfast/core/server";
 import { HoldfastError, type Limits, namespaceOf } from "@holdfast/protocol";
 import { withDeadline } from "./broker-deadline.ts";
+import { NodeCompression } from "./compression/node-compression.ts";
 import { Deadlines, type Timed } from "./deadlines.ts";
 import { drawText } from "./draw.ts";
 import { Farewells } from "./farewells.ts";
@@ -64,6 +65,8 @@ export class Node {
   readonly gatekeeper: Gatekeeper;
   readonly origins: Origins;
   readonly readiness: Readiness;
+  /** Undefined: nothing is compressed. */
+  readonly compression: NodeCompression | undefined;
   readonly log: Logger;
   readonly links = new Set<Link>();
   readonly waiters = new Set<Waiter>();
@@ -101,6 +104,7 @@ export class Node {
         this.log({ level: "error", message: "A session failed.", error: thrownField(fault) }),
     });
     this.readiness = new Readiness(this);
+    this.compression = settings.compression && new NodeCompression(settings.compression);
     this.tick.deliverFrom(this.hubs);
     this.deadlines.add(this.hubs);
   }

@@ -4,7 +4,7 @@ import { defaultMemoryLimits, MemoryBroker } from "@holdfast/core/broker";
 import { defaultNamespace } from "@holdfast/core/server";
 import { defaultLimits, type Limits } from "@holdfast/protocol";
 import { ConfigurationError, createHoldfast, type HoldfastOptions } from "./index.ts";
-import { readOptions } from "./options.ts";
+import { defaultCompression, readOptions } from "./options.ts";
 
 function mistakesIn(options: unknown): readonly string[] {
   try {
@@ -50,6 +50,27 @@ test("[BND-2] the log in this process has its bounds, and another log has its ow
   assert.deepEqual(mistakesIn({ broker, memory: {} }), [
     '"memory" bounds the log in this process; with a "broker" there is none.',
   ]);
+});
+
+test("[ZIP-7] compression is off unless it is given, and its settings are checked by name", () => {
+  assert.equal(readOptions({}).compression, undefined);
+  assert.equal(readOptions({ compression: false }).compression, undefined);
+  assert.deepEqual(readOptions({ compression: true }).compression, defaultCompression);
+  assert.deepEqual(readOptions({ compression: {} }).compression, defaultCompression);
+  const changed = { ...defaultCompression, level: 9 };
+  assert.deepEqual(readOptions({ compression: { level: 9 } }).compression, changed);
+  assert.equal(readOptions({ compression: { thresholdBytes: 0 } }).compression?.thresholdBytes, 0);
+  for (const [given, mistake] of [
+    ["gzip", 'The option "compression" must be true or false, or an object of settings.'],
+    [null, 'The option "compression" must be true or false, or an object of settings.'],
+    [{ level: 0 }, 'The option "compression.level" must be a whole number from 1 to 9.'],
+    [{ level: 10 }, 'The option "compression.level" must be a whole number from 1 to 9.'],
+    [{ level: "6" }, 'The option "compression.level" must be a whole number from 1 to 9.'],
+    [{ thresholdBytes: -1 }, 'The option "compression.thresholdBytes" must be a whole number from 0 up.'],
+    [{ brotli: true }, 'There is no option "compression.brotli".'],
+  ] as const) {
+    assert.deepEqual(mistakesIn({ compression: given }), [mistake]);
+  }
 });
 
 test("all mistakes are named at once, each in a sentence", () => {

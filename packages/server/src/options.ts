@@ -25,6 +25,16 @@ export interface BrokerSetting {
   retention(channel: string): Retention;
 }
 
+export interface CompressionSettings {
+  /** 1, the quickest, to 9, the shortest: of deflate, and of Zstandard. */
+  readonly level: number;
+  /** What is shorter is sent as it is. */
+  readonly thresholdBytes: number;
+}
+
+/** Half of a typical JSON message of half a kilobyte goes away; of a shorter one, hardly enough to pay. */
+export const defaultCompression: CompressionSettings = { level: 3, thresholdBytes: 512 };
+
 /** What a namespace changes of the defaults. */
 export type NamespaceOptions = Partial<Omit<NamespaceSettings, "retention">> & {
   readonly retention?: Partial<Retention>;
@@ -49,6 +59,11 @@ export interface HoldfastOptions {
   /** Origins of other sites, as in `https://example.com`, whose pages may use this node. */
   readonly origins?: readonly string[];
   readonly logger?: Logger;
+  /**
+   * Compresses what is said to clients that offer it, once for all of them. Off unless given: what it saves must be worth
+   * its time, and where secrets and what strangers write share a channel, the length of a message can tell of them.
+   */
+  readonly compression?: boolean | Partial<CompressionSettings>;
   /** How long any call to the broker may take, in ms. 5,000 unless given. */
   readonly brokerDeadlineMs?: number;
 }
@@ -65,6 +80,8 @@ export interface Settings {
   readonly brokerDeadlineMs: number;
   readonly limits: Limits;
   readonly memory: MemoryLimits;
+  /** Undefined: nothing is compressed. */
+  readonly compression: CompressionSettings | undefined;
   readonly logger: Logger;
   readonly origins: readonly string[];
   namespace(name: string): NamespaceSettings;
@@ -118,6 +135,18 @@ const namespaceName = v.pipe(
   v.regex(/^[A-Za-z0-9_.@-]{0,127}$/, "is no namespace: that is up to 127 of A-Z a-z 0-9 _ . @ -"),
 );
 
+const aLevel = "must be a whole number from 1 to 9";
+const compressionSettings = v.strictObject({
+  level: v.optional(
+    v.pipe(v.number(aLevel), v.integer(aLevel), v.minValue(1, aLevel), v.maxValue(9, aLevel)),
+  ),
+  thresholdBytes: v.optional(wholeFrom(0)),
+});
+const onOrOff = v.boolean("must be true or false, or an object of settings");
+const compression = v.lazy((given) =>
+  typeof given === "object" && given !== null ? compressionSettings : onOrOff,
+);
+
 const isOrigin = (value: string) =>
   value === "null" || (URL.canParse(value) && new URL(value).origin === value);
 
@@ -144,6 +173,7 @@ const schema = v.strictObject({
       "must be a list of origins",
     ),
   ),
+  compression: v.optional(compression),
   logger: v.optional(aFunction),
   brokerDeadlineMs: v.optional(wholeFrom(1)),
 });
@@ -204,10 +234,16 @@ export function readOptions(options: HoldfastOptions): Settings {
     brokerDeadlineMs: options.brokerDeadlineMs ?? 5000,
     limits,
     memory: { ...defaultMemoryLimits, ...options.memory },
+    compression: compressionOf(options.compression),
     logger: options.logger ?? stderrLogger,
     origins: options.origins ?? [],
     namespace: namespacesOf(options.namespaces ?? {}),
   };
+}
+
+function compressionOf(given: HoldfastOptions["compression"]): CompressionSettings | undefined {
+  if (given === undefined || given === false) return undefined;
+  return { ...defaultCompression, ...(given === true ? {} : given) };
 }
 
 function namespacesOf(given: Readonly<Record<string, NamespaceOptions>>): Settings["namespace"] {

@@ -6,7 +6,7 @@ import type { TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Broker, MemoryBroker } from "@holdfast/core/broker";
 import { HoldfastError } from "@holdfast/protocol";
-import { WebSocket } from "ws";
+import { type ClientOptions, WebSocket } from "ws";
 import { createHoldfast, type Holdfast, type HoldfastOptions, type LogEntry, type Stats } from "./index.ts";
 
 /** Resolves when a condition holds; the test's own timeout is the only bound. */
@@ -265,7 +265,9 @@ export class SocketClient {
   static async open(
     t: TestContext,
     url: string,
-    options: { headers?: Record<string, string>; protocols?: string[]; autoPong?: boolean } = {},
+    options: Pick<ClientOptions, "headers" | "perMessageDeflate" | "autoPong"> & {
+      protocols?: string[];
+    } = {},
   ): Promise<SocketClient> {
     const { protocols = [], ...rest } = options;
     const socket = new WebSocket(url.replace(/^http/, "ws"), protocols, {

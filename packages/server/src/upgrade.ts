@@ -1,15 +1,13 @@
 import type { IncomingMessage } from "node:http";
-import type { Duplex } from "node:stream";
 import { HoldfastError, quoted, subprotocols } from "@holdfast/protocol";
-import type { WebSocket } from "ws";
 import { tokenOf } from "./gatekeeper.ts";
 import type { Node } from "./node.ts";
 import { parseParameters, startOf } from "./parameters.ts";
 import { channelOf } from "./routes.ts";
-import { serveChannel, serveSession } from "./transports/websocket.ts";
+import { type Opened, serveChannel, serveSession } from "./transports/websocket.ts";
 
 /** What goes on once the handshake is done. */
-type Open = (websocket: WebSocket, socket: Duplex) => void;
+type Open = (opened: Opened) => void;
 
 /**
  * Checks all that the request alone can tell before a WebSocket is opened. Rules SES-5, WSP-4, AUTH-1.
@@ -48,7 +46,7 @@ async function openSession(node: Node, request: IncomingMessage, query: string):
   const token = tokenOf(request);
   // Without one, `hello` may still bring it.
   if (token !== undefined) await gate.authenticate(token);
-  return (websocket, socket) => serveSession({ node, websocket, socket, gate }, token);
+  return (opened) => serveSession({ ...opened, node, gate }, token);
 }
 
 async function openChannel(
@@ -72,7 +70,7 @@ async function openChannel(
   const gate = gatekeeper.gateFor(request);
   const principal = await gate.authenticate(tokenOf(request));
   await gatekeeper.demand(principal, "read", channel);
-  return (websocket, socket) => {
-    void serveChannel({ node, websocket, socket, gate }, { channel, start, format, principal });
+  return (opened) => {
+    void serveChannel({ ...opened, node, gate }, { channel, start, format, principal });
   };
 }

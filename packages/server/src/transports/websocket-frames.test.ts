@@ -1,42 +1,7 @@
 import assert from "node:assert/strict";
-import { randomBytes } from "node:crypto";
 import { test } from "node:test";
 import { forgotten, RawClient, SocketClient, startNode, until } from "../rig.test.ts";
-
-/** A client's frame, masked unless told otherwise. RFC 6455 §5.2. */
-function clientFrame(
-  firstByte: number,
-  payload: Uint8Array,
-  { masked = true, length = payload.length } = {},
-) {
-  const mask = randomBytes(4);
-  const header =
-    length < 126
-      ? Buffer.from([firstByte, length | (masked ? 0x80 : 0)])
-      : Buffer.concat([Buffer.from([firstByte, 127 | (masked ? 0x80 : 0)]), eightBytes(length)]);
-  if (!masked) return Buffer.concat([header, payload]);
-  return Buffer.concat([header, mask, payload.map((byte, index) => byte ^ (mask[index % 4] ?? 0))]);
-}
-
-function eightBytes(length: number): Buffer {
-  const bytes = Buffer.alloc(8);
-  bytes.writeBigUInt64BE(BigInt(length));
-  return bytes;
-}
-
-function upgradeLines(path: string, ...more: string[]): string[] {
-  return [
-    `GET ${path} HTTP/1.1`,
-    "Host: localhost",
-    "Connection: Upgrade",
-    "Upgrade: websocket",
-    "Sec-WebSocket-Version: 13",
-    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
-    ...more,
-    "",
-    "",
-  ];
-}
+import { clientFrame, upgradeLines } from "./client-frames.test.ts";
 
 const greeting = Buffer.from('{"type":"hello"}');
 for (const [what, frame, code, reason] of [

@@ -1,5 +1,12 @@
 import type { Duplex } from "node:stream";
-import { Dialogue, type Farewell, framings, type Gate, type Principal, Session } from "@holdfast/core/server";
+import {
+  Dialogue,
+  type Farewell,
+  type Gate,
+  type Principal,
+  Session,
+  type WebSocketFramings,
+} from "@holdfast/core/server";
 import {
   type ControlMessage,
   type Draft,
@@ -35,7 +42,8 @@ export function createAcceptor({ messageBytesMax }: Limits, closeTimeoutMs: numb
   const options = {
     noServer: true,
     clientTracking: false,
-    // Each connection's own compressor would cost more memory than all the rest of it, and end the sharing of bytes.
+    // Each connection's own compressor would cost more memory than all the rest of it, and end the sharing of bytes:
+    // where compression is on, `negotiateDeflate` sees to it.
     perMessageDeflate: false,
     maxPayload: messageBytesMax,
     closeTimeout: closeTimeoutMs,
@@ -109,11 +117,16 @@ function closeFor(farewell: Farewell): [code: number, reason: string] {
   }
 }
 
-/** A socket that has become a WebSocket, and the gate of the request it came with. */
-export interface Accepted {
-  readonly node: Node;
+/** A socket that has become a WebSocket, and how it frames. */
+export interface Opened {
   readonly websocket: WebSocket;
   readonly socket: Duplex;
+  readonly faces: WebSocketFramings;
+}
+
+/** The same with the node, and the gate of the request it came with. */
+export interface Accepted extends Opened {
+  readonly node: Node;
   readonly gate: Gate;
 }
 
@@ -136,14 +149,17 @@ function tie(session: Session, sink: WebSocketSink, websocket: WebSocket, listen
 }
 
 /** Speaks the session protocol on a WebSocket. Rules SES-1 to SES-7. */
-export function serveSession({ node, websocket, socket, gate }: Accepted, token: string | undefined): void {
+export function serveSession(
+  { node, websocket, socket, faces, gate }: Accepted,
+  token: string | undefined,
+): void {
   const { hubs, limits, clock } = node;
   const sink = new WebSocketSink(node, websocket, socket);
   const session = new Session({
     id: node.nextSessionId(),
     hubs,
     sink,
-    framing: framings.sessionWebSocket,
+    framing: faces.sessionWebSocket,
     gate,
     limits,
     clock,
@@ -174,7 +190,7 @@ export interface PlainRequest {
 
 /** One channel as WebSocket messages, both ways. Rules WSP-1 to WSP-3. */
 export async function serveChannel(accepted: Accepted, request: PlainRequest): Promise<void> {
-  const { node, websocket, socket, gate } = accepted;
+  const { node, websocket, socket, faces, gate } = accepted;
   const { channel, start, format, principal } = request;
   const sink = new WebSocketSink(node, websocket, socket);
   const closeSoon = (farewell: Farewell) => queueMicrotask(() => session.close(farewell));
@@ -189,7 +205,7 @@ export async function serveChannel(accepted: Accepted, request: PlainRequest): P
     id: node.nextSessionId(),
     hubs: node.hubs,
     sink,
-    framing: observed(framings.plainWebSocket, hear),
+    framing: observed(faces.plainWebSocket, hear),
     gate,
     limits: node.limits,
     clock: node.clock,
