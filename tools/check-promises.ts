@@ -124,7 +124,7 @@ function membersOf(type: Type | undefined): readonly Type[] {
 }
 
 if (import.meta.main) {
-  const configs = globSync("{packages/*,examples/*,tests,tools}/tsconfig*.json", { cwd: root });
+  const configs = globSync("{packages/*,examples/*,bench,tests,tools}/tsconfig*.json", { cwd: root });
   const problems = checkPromises(root, configs);
   for (const problem of problems) console.error(problem);
   if (problems.length > 0) process.exitCode = 1;

@@ -12,7 +12,9 @@ const args = process.argv.slice(2);
 const options = args.filter((arg) => arg.startsWith("-"));
 const patterns = args.filter((arg) => !arg.startsWith("-"));
 
-const everywhere = ["packages", "tests", "tools", "examples"].map((folder) => `${folder}/**/*.test.ts`);
+const everywhere = ["packages", "tests", "tools", "examples", "bench"].map(
+  (folder) => `${folder}/**/*.test.ts`,
+);
 const files = globSync(everywhere, { cwd: root, exclude: ["**/node_modules", "**/dist"] })
   .map((path) => path.replaceAll("\\", "/"))
   .filter((path) => patterns.length === 0 || patterns.some((pattern) => path.includes(pattern)))

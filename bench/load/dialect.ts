@@ -1,0 +1,14 @@
+/** How a reader speaks with a peer: only what is needed to be given events. */
+export interface Dialect {
+  readonly framing: "websocket" | "sse";
+  /** The path of the request that opens a reader of these channels. */
+  path(channels: readonly string[]): string;
+  /** Said once the connection stands. */
+  hello?(channels: readonly string[]): string | undefined;
+  /** What a message that came before the reader was live is answered with. */
+  answer?(message: string): string | undefined;
+  /** Whether the reader is given events from now on, by all that it has heard; absent: as soon as the connection stands. */
+  isLive?(heard: string, channels: readonly string[]): boolean;
+  /** What the server asks to see whether the reader is there, beside a WebSocket's own ping, and the answer. */
+  readonly ping?: { readonly asked: string; readonly answer: string };
+}

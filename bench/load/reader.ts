@@ -1,0 +1,144 @@
+import { connect, type Socket } from "node:net";
+import { nowUs } from "../clock.ts";
+import type { Dialect } from "./dialect.ts";
+import { clientFrame, type FrameListener, FrameWalker, pongFrame } from "./frames.ts";
+import type { Tally } from "./tally.ts";
+
+/** What all readers of a process share. */
+export interface Crew {
+  readonly dialect: Dialect;
+  readonly port: number;
+  readonly payloadBytes: number;
+  /** What every socket reads into: it is looked through before the next one reads. */
+  readonly buffer: Buffer;
+  live(reader: Reader): void;
+  /** Events came, by this clock. */
+  read(reader: Reader, atUs: number): void;
+  /** The connection was refused, or has ended. */
+  failed(reader: Reader, why: Error): void;
+}
+
+/** One connection of a load generator, which reads one or several channels and counts. */
+export class Reader implements FrameListener {
+  readonly channels: readonly string[];
+  readonly tally: Tally;
+  readonly #crew: Crew;
+  readonly #socket: Socket;
+  readonly #frames: FrameWalker | undefined;
+  #phase: "opening" | "greeting" | "live" | "over" = "opening";
+  /** What came before the reader was live. */
+  #heard = "";
+  /** The beginning of a message that is looked at as text. */
+  #text = "";
+  #atUs = 0;
+
+  constructor(crew: Crew, channels: readonly string[], tally: Tally) {
+    this.#crew = crew;
+    this.channels = channels;
+    this.tally = tally;
+    const { dialect, port, buffer } = crew;
+    this.#frames = dialect.framing === "websocket" ? new FrameWalker(this) : undefined;
+    const onread = { buffer, callback: this.#receive };
+    this.#socket = connect({ port, host: "127.0.0.1", noDelay: true, onread });
+    this.#socket.once("connect", () => this.#socket.write(request(dialect, channels, port)));
+    this.#socket.once("error", (error) => this.#end(error));
+    this.#socket.once("close", () => this.#end(new Error("The server closed the connection.")));
+  }
+
+  /** Leaves without a word, and without a port that stays taken for a while. */
+  leave(): void {
+    this.#phase = "over";
+    this.#socket.resetAndDestroy();
+  }
+
+  say(text: string): void {
+    this.#socket.write(clientFrame(text));
+  }
+
+  readonly #receive = (size: number, buffer: Uint8Array): boolean => {
+    this.#atUs = nowUs();
+    const before = this.tally.events;
+    const from = this.#phase === "opening" ? this.#open(buffer, size) : 0;
+    if (from < size) {
+      if (this.#frames === undefined) this.#stream(buffer, from, size);
+      else this.#frames.walk(buffer, from, size);
+    }
+    if (this.tally.events !== before) this.#crew.read(this, this.#atUs);
+    return true;
+  };
+
+  /** Reads the head of the answer; returns where it ends. */
+  #open(buffer: Uint8Array, size: number): number {
+    const known = this.#text.length;
+    this.#text += latin1(buffer, 0, size);
+    const end = this.#text.indexOf("\r\n\r\n");
+    if (end < 0) return size;
+    const [status = ""] = this.#text.split("\r\n", 1);
+    this.#text = "";
+    if (!/^HTTP\/1\.1 (?:101|200) /.test(status)) {
+      this.#end(new Error(`The server answered "${status}".`));
+      return size;
+    }
+    this.#phase = "greeting";
+    const hello = this.#crew.dialect.hello?.(this.channels);
+    if (hello !== undefined) this.say(hello);
+    this.#greet("");
+    return end + 4 - known;
+  }
+
+  #greet(message: string): void {
+    const { dialect } = this.#crew;
+    this.#heard += `${message}\n`;
+    const answer = dialect.answer?.(message);
+    if (answer !== undefined) this.say(answer);
+    if (dialect.isLive !== undefined && !dialect.isLive(this.#heard, this.channels)) return;
+    this.#phase = "live";
+    this.#heard = "";
+    this.#crew.live(this);
+  }
+
+  #stream(buffer: Uint8Array, from: number, end: number): void {
+    if (this.#phase === "greeting") this.#greet(latin1(buffer, from, end));
+    this.tally.scan(buffer, from, end, this.#atUs);
+  }
+
+  body(buffer: Uint8Array, from: number, end: number, length: number, isLast: boolean): void {
+    this.tally.scan(buffer, from, end, this.#atUs);
+    if (this.#phase === "live" && length >= this.#crew.payloadBytes) return;
+    this.#text += latin1(buffer, from, end);
+    if (!isLast) return;
+    const message = this.#text;
+    this.#text = "";
+    const { ping } = this.#crew.dialect;
+    if (message === ping?.asked) this.say(ping.answer);
+    else if (this.#phase === "greeting") this.#greet(message);
+  }
+
+  ping(): void {
+    this.#socket.write(pongFrame);
+  }
+
+  close(): void {
+    this.#end(new Error("The server said goodbye."));
+  }
+
+  #end(why: Error): void {
+    if (this.#phase === "over") return;
+    this.#phase = "over";
+    this.#socket.destroy();
+    this.#crew.failed(this, why);
+  }
+}
+
+function latin1(buffer: Uint8Array, from: number, end: number): string {
+  return Buffer.from(buffer.buffer, buffer.byteOffset + from, end - from).toString("latin1");
+}
+
+/** Any 16 bytes will do as the key: they only show that the server read them. */
+const upgrade =
+  "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: aG9sZGZhc3QgaXMgYSBiZQ==\r\n";
+
+function request({ framing, path }: Dialect, channels: readonly string[], port: number): string {
+  const wants = framing === "websocket" ? upgrade : "Accept: text/event-stream\r\n";
+  return `GET ${path(channels)} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n${wants}\r\n`;
+}

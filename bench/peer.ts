@@ -1,0 +1,39 @@
+import type { Dialect } from "./load/dialect.ts";
+
+/** What a scenario needs to know of a peer's server beforehand. */
+export interface Setting {
+  /** How many channels there will be. With one, whoever connects reads it. */
+  readonly channels: number;
+  readonly readers: number;
+}
+
+/** A peer's server, running. */
+export interface Served {
+  readonly port: number;
+  /** The process that is measured, where it is not this one. */
+  readonly pid?: number;
+  /** Sends a payload to all who read the channel, as the peer's own documentation would have it done. */
+  publish(channel: string, payload: string): Promise<unknown> | undefined;
+  /** Bytes that were given to connections and that the system has not taken yet. */
+  unsentBytes(): number;
+  close(): Promise<void>;
+}
+
+/** Something that delivers events to many readers. */
+export interface Peer {
+  readonly name: string;
+  /** How it is used here, in a few words. */
+  readonly title: string;
+  readonly transport: "WebSocket" | "SSE";
+  /** Packages whose versions belong to a result. */
+  readonly packages: readonly string[];
+  /** Not a system that anybody would use, but what Node's sockets allow. */
+  readonly isLimit?: boolean;
+  readonly dialect: Dialect;
+  /** Why it cannot take part, by scenario. */
+  readonly cannot?: Readonly<Record<string, string>>;
+  /** Why it cannot run on this machine now; undefined when it can. */
+  absence?(): string | undefined;
+  /** Starts its server in this process. What it is made of is imported only here: load generators do without it. */
+  serve(setting: Setting): Promise<Served>;
+}

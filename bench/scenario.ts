@@ -1,0 +1,77 @@
+import type { Peer } from "./peer.ts";
+
+/** What is measured: a column of the table. */
+export interface Measure {
+  readonly name: string;
+  readonly title: string;
+  readonly unit: string;
+  readonly better: "more" | "less";
+}
+
+/** What one run of one peer has shown in one case. */
+export interface Observation {
+  readonly case: string;
+  /** By the name of the measure; absent where it could not be had. */
+  readonly figures: Readonly<Record<string, number>>;
+  /** Events that should have come and did not. */
+  readonly lost: number;
+  /** What a reader of the figures must know, as that the load generator was what limited them. */
+  readonly notes: readonly string[];
+}
+
+/** How large and how long. */
+export interface Size {
+  /** Scales numbers of readers, channels and connections; 1 is the size that a scenario is made for. */
+  readonly scale: number;
+  /** How long a window of measuring lasts, in ms. */
+  readonly windowMs: number;
+  /** Before it, so that the code is hot. */
+  readonly warmUpMs: number;
+}
+
+/** Where a run happens. */
+export interface Place {
+  readonly size: Size;
+  /** For Node in the process of the server. */
+  readonly execArgv: readonly string[];
+}
+
+/** Some cases of a scenario that share a server and its readers. */
+export interface Trial {
+  readonly name: string;
+  /** Why a peer cannot do this; undefined when it can. */
+  refusal?(peer: Peer): string | undefined;
+  run(peer: Peer, place: Place): Promise<readonly Observation[]>;
+}
+
+/** What issue the figures decide: a ratio of two peers in the same run. */
+export interface Target {
+  readonly text: string;
+  readonly case: string;
+  readonly measure: string;
+  readonly peer: string;
+  /** Absent: the figure itself is compared. */
+  readonly base?: string;
+  readonly atLeast?: number;
+  readonly atMost?: number;
+}
+
+/** One question, asked of all peers alike. */
+export interface Scenario {
+  readonly name: string;
+  readonly title: string;
+  /** What it does, in a sentence or two. */
+  readonly about: string;
+  /** The peer to which all others are set in relation. */
+  readonly base: string;
+  readonly measures: readonly Measure[];
+  /** Names of the measures that are plotted. */
+  readonly plotted: readonly string[];
+  readonly targets: readonly Target[];
+  trials(size: Size): readonly Trial[];
+}
+
+/** Scales a number, to no less than `least`. */
+export function scaled(number: number, { scale }: Size, least = 1): number {
+  return Math.max(least, Math.round(number * scale));
+}

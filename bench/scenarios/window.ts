@@ -1,0 +1,40 @@
+import type { Bed, Window } from "../bed/bed.ts";
+import type { Observation, Size } from "../scenario.ts";
+import type { PublishJob } from "../serve/publisher.ts";
+
+/** Publishes for a while unmeasured, then measures a window. */
+export async function measure(bed: Bed, size: Size, job: Omit<PublishJob, "durationMs">): Promise<Window> {
+  if (size.warmUpMs > 0) await bed.run({ ...job, durationMs: size.warmUpMs });
+  return await bed.run({ ...job, durationMs: size.windowMs });
+}
+
+/** Deliveries by the wall clock and by the server's processor, and what else says how far they can be trusted. */
+export function observe(name: string, window: Window): Observation {
+  const { deliveries, seconds, serverCpuSeconds: cpu } = window;
+  const perCpuSecond = cpu === undefined || cpu === 0 ? {} : { deliveriesPerCpuSecond: deliveries / cpu };
+  return {
+    case: name,
+    lost: window.lost,
+    notes: notesOn(window),
+    figures: {
+      deliveriesPerSecond: deliveries / seconds,
+      eventsPerRead: window.eventsPerRead,
+      ...perCpuSecond,
+    },
+  };
+}
+
+/** A process that uses more of a processor than this has nothing left to give. */
+const busy = 0.9;
+
+export function notesOn(window: Window): string[] {
+  const notes: string[] = [];
+  const { lost, surplus, disordered, seconds, serverCpuSeconds, loadCpuSeconds, loadProcesses } = window;
+  if (lost > 0) notes.push(`lost ${lost}`);
+  if (surplus > 0) notes.push(`${surplus} too many`);
+  if (disordered > 0) notes.push(`${disordered} out of order`);
+  if (serverCpuSeconds === undefined || loadCpuSeconds === undefined) return notes;
+  const load = loadCpuSeconds / seconds / loadProcesses;
+  if (load > busy && serverCpuSeconds / seconds < busy) notes.push("limited by the load generator");
+  return notes;
+}

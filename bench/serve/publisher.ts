@@ -1,0 +1,145 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { nextTurn, nowUs } from "../clock.ts";
+import { PayloadMaker } from "../payload.ts";
+import type { Served } from "../peer.ts";
+
+/**
+ * How fast is published.
+ *
+ * `flat-out`: as fast as it is taken, with no more than this in one turn of the event loop. `turns`: one event a turn.
+ * `rate`: so many a second in all, each at its own time, however late the ones before it were.
+ */
+export type Pace =
+  | { readonly kind: "flat-out"; readonly eventsMax: number; readonly bytesMax: number }
+  | { readonly kind: "turns" }
+  | { readonly kind: "rate"; readonly perSecond: number };
+
+/** What a publisher in the server's own process is to do. */
+export interface PublishJob {
+  readonly channels: readonly string[];
+  readonly payloadBytes: number;
+  readonly durationMs: number;
+  readonly pace: Pace;
+}
+
+export interface Published {
+  /** To each channel. */
+  readonly events: number;
+  /** When the first was published, by `nowUs`. */
+  readonly startUs: number;
+  /** By how much the latest of them was late, in microseconds; 0 where there is no time to keep. */
+  readonly latestUs: number;
+}
+
+/** What sockets may hold, on the average, before a publisher waits for them to be taken. */
+const unsentBytesPerReader = 16 * 1024;
+/** Timers are up to a millisecond late; the rest is waited for turn by turn. */
+const timerSlackUs = 2000;
+
+/** Publishes to the channels by turns, to each the same number of events. */
+export class Publisher {
+  readonly #served: Served;
+  readonly #unsentBytesMax: number;
+  #sequence = 0;
+
+  constructor(served: Served, readers: number) {
+    this.#served = served;
+    this.#unsentBytesMax = Math.max(1, readers) * unsentBytesPerReader;
+  }
+
+  async run(job: PublishJob): Promise<Published> {
+    const startUs = nowUs();
+    const round = new Rounds(this.#served, job, this.#sequence, startUs + job.durationMs * 1000);
+    const latestUs = await this.#publish(round, job, startUs);
+    const events = round.sequence - this.#sequence;
+    this.#sequence = round.sequence;
+    return { events, startUs, latestUs };
+  }
+
+  async #publish(round: Rounds, { pace, payloadBytes }: PublishJob, startUs: number): Promise<number> {
+    switch (pace.kind) {
+      case "flat-out":
+        await this.#inTurns(
+          round,
+          Math.max(1, Math.min(pace.eventsMax, Math.floor(pace.bytesMax / payloadBytes))),
+        );
+        return 0;
+      case "turns":
+        await this.#inTurns(round, 1);
+        return 0;
+      case "rate":
+        return await this.#onTime(round, 1e6 / pace.perSecond, startUs);
+    }
+  }
+
+  async #inTurns(round: Rounds, eventsMax: number): Promise<void> {
+    while (!round.isOver) {
+      for (let count = 0; count < eventsMax && !round.isOver; count++) round.publish(nowUs());
+      await round.acknowledged();
+      await nextTurn();
+      while (this.#served.unsentBytes() > this.#unsentBytesMax) await nextTurn();
+    }
+  }
+
+  async #onTime(round: Rounds, intervalUs: number, startUs: number): Promise<number> {
+    let latestUs = 0;
+    for (let count = 0; ; count++) {
+      const dueUs = Math.round(startUs + count * intervalUs);
+      await until(dueUs);
+      if (round.isOver) break;
+      round.publish(dueUs);
+      latestUs = Math.max(latestUs, nowUs() - dueUs);
+    }
+    await round.acknowledged();
+    return latestUs;
+  }
+}
+
+async function until(dueUs: number): Promise<void> {
+  for (let left = dueUs - nowUs(); left > 0; left = dueUs - nowUs()) {
+    if (left > timerSlackUs) await sleep(Math.floor((left - timerSlackUs) / 1000));
+    else await nextTurn();
+  }
+}
+
+/** The events of one job: in each round one to every channel, all with the same number. */
+class Rounds {
+  sequence: number;
+  readonly #served: Served;
+  readonly #channels: readonly string[];
+  readonly #maker: PayloadMaker;
+  readonly #endUs: number;
+  #next = 0;
+  #unacknowledged: Promise<unknown>[] = [];
+
+  constructor(served: Served, { channels, payloadBytes }: PublishJob, sequence: number, endUs: number) {
+    this.#served = served;
+    this.#channels = channels;
+    this.#maker = new PayloadMaker(payloadBytes);
+    this.#endUs = endUs;
+    this.sequence = sequence;
+  }
+
+  /** A round that was begun is finished, so that every channel gets the same. */
+  get isOver(): boolean {
+    return this.#next === 0 && nowUs() >= this.#endUs;
+  }
+
+  publish(timeUs: number): void {
+    if (this.#next === 0) this.sequence++;
+    const payload = this.#maker.make(this.sequence, timeUs);
+    const acknowledged = this.#served.publish(this.#channels[this.#next] ?? "", payload);
+    this.#next = (this.#next + 1) % this.#channels.length;
+    if (acknowledged === undefined) return;
+    // Whoever waits for it hears of the failure; until then it is nobody's.
+    acknowledged.catch(() => {});
+    this.#unacknowledged.push(acknowledged);
+  }
+
+  async acknowledged(): Promise<void> {
+    const promises = this.#unacknowledged;
+    if (promises.length === 0) return;
+    this.#unacknowledged = [];
+    await Promise.all(promises);
+  }
+}
