@@ -52,11 +52,11 @@ export function toPage(channel: string, asked: Position, log: LogPage): Page {
   };
 }
 
-/** Reads of pages, in which requests for the same page at the same time share one. */
+/** Reads of pages, in which requests for the same page at the same time share one, with all that is made of it. */
 export class Pages {
   readonly #broker: Broker;
   /** Reads under way, by what they ask for. */
-  readonly #reads = new Map<string, Promise<LogPage>>();
+  readonly #reads = new Map<string, Promise<Page>>();
 
   constructor(broker: Broker) {
     this.#broker = broker;
@@ -64,19 +64,19 @@ export class Pages {
 
   /** Reads one page; rejects as the broker does. */
   async read(channel: string, start: Start, limits: ReadLimits): Promise<Page> {
-    if ("after" in start) return toPage(channel, start.after, await this.#read(channel, start.after, limits));
+    if ("after" in start) return await this.#read(channel, start.after, limits);
     const { epoch, at } = await this.#broker.before(channel, start.last);
     const after = { epoch, offset: at };
-    const page = toPage(channel, after, await this.#read(channel, after, limits));
+    const page = await this.#read(channel, after, limits);
     // The cursor was chosen here, not given: what retention took since is not missed by anybody.
     return { ...page, gap: null, exact: false };
   }
 
-  #read(channel: string, after: Position, limits: ReadLimits): Promise<LogPage> {
+  #read(channel: string, after: Position, limits: ReadLimits): Promise<Page> {
     const key = `${channel} ${formatPosition(after)} ${limits.eventsMax} ${limits.bytesMax}`;
     let page = this.#reads.get(key);
     if (page === undefined) {
-      page = this.#broker.read(channel, after, limits);
+      page = this.#broker.read(channel, after, limits).then((log) => toPage(channel, after, log));
       this.#reads.set(key, page);
       const forget = () => this.#reads.delete(key);
       page.then(forget, forget);
