@@ -1,15 +1,16 @@
 import assert from "node:assert/strict";
-import { encodeUtf8, formatDraft, formatPosition, isChannelName } from "@holdfast/protocol";
+import { acceptDeflate, encodeUtf8, formatDraft, formatPosition, isChannelName } from "@holdfast/protocol";
 import {
   bodyKind,
   channelOf,
   conditionOf,
   match,
-  namesTag,
+  namedTag,
   negotiate,
   pageTag,
   parseBatch,
   parseParameters,
+  readAcceptEncoding,
   seconds,
   splitQuery,
   splitTarget,
@@ -47,6 +48,18 @@ const acceptWords = [
   "0.5",
   "1",
   "0",
+  " ",
+];
+const encodingWords = ["gzip", "x-gzip", "zstd", "identity", "*", ",", ";", "q=", "0", "0.5", " "];
+const extensionWords = [
+  "permessage-deflate",
+  "server_max_window_bits",
+  "client_max_window_bits",
+  "server_no_context_takeover",
+  "=15",
+  ",",
+  ";",
+  '"',
   " ",
 ];
 const targetWords = [
@@ -127,13 +140,38 @@ export const requestTargets: readonly FuzzTarget[] = [
     },
   ),
   target(
+    "accept-encoding",
+    anyOf(
+      mutated(["gzip, deflate, br, zstd", "gzip;q=0.5, *;q=0, identity"], encodingWords),
+      sentences(encodingWords),
+    ),
+    (input) => {
+      const { coding } = unlessRefused(() => readAcceptEncoding(input)) ?? {};
+      assert.ok(coding === undefined || new RegExp(`${coding}|\\*`, "i").test(input));
+    },
+  ),
+  target(
+    "websocket-extensions",
+    anyOf(
+      mutated(["permessage-deflate; client_max_window_bits, permessage-deflate"], extensionWords),
+      sentences(extensionWords),
+    ),
+    (input) => {
+      const accepted = acceptDeflate(input);
+      if (accepted === undefined) return;
+      assert.ok(input.includes("permessage-deflate"));
+      // What is agreed on is itself an offer that can be taken.
+      assert.equal(acceptDeflate(accepted), accepted);
+    },
+  ),
+  target(
     "entity-tag",
-    mutated(['"k3-17"', 'W/"k3-17.more", "k3-18"', "*"], ['"', "W/", ",", ".end", "k3-17"]),
+    mutated(['"k3-17"', 'W/"k3-17.more", "k3-18"', "*"], ['"', "W/", ",", ".end", ".gzip", "k3-17"]),
     (input) => {
       const cursor = unlessRefused(() => conditionOf(input));
       if (cursor !== undefined) assert.ok(/^\s*"/.test(input));
       if (cursor !== undefined && !/\.(more|end)"/.test(input)) {
-        assert.ok(namesTag(input, pageTag(cursor, { more: false, closed: false })));
+        assert.ok(namedTag(input, pageTag(cursor, { more: false, closed: false })));
       }
     },
   ),

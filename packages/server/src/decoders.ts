@@ -1,5 +1,6 @@
 // What reads the parts of a request, for those who feed it what it does not expect.
-export { conditionOf, namesTag, pageTag } from "./entity-tag.ts";
+export { readAcceptEncoding } from "./compression/content-coding.ts";
+export { conditionOf, namedTag, pageTag } from "./entity-tag.ts";
 export { splitTarget } from "./exchange.ts";
 export { bodyKind } from "./media-type.ts";
 export { parseBatch } from "./ndjson.ts";

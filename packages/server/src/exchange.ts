@@ -2,6 +2,9 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { ServerHttp2Stream } from "node:http2";
 import { constants } from "node:http2";
 import { type Bytes, HoldfastError, toHoldfastError } from "@holdfast/protocol";
+import { type Content, type Representation, represent } from "./compression/content.ts";
+import type { Coding } from "./compression/content-coding.ts";
+import { codedTag } from "./entity-tag.ts";
 import type { Node } from "./node.ts";
 import { problemAnswer } from "./problem.ts";
 
@@ -95,6 +98,29 @@ export class Exchange {
     return () => this.response.off("close", run);
   }
 
+  /** Headers of an answer that depends on `Accept-Encoding`, also where it was not coded. RFC 9110 §12.5.5. */
+  varied(headers: Headers): Headers {
+    if (this.#node.compression === undefined) return headers;
+    const vary = headers.Vary === undefined ? "" : `${headers.Vary}, `;
+    return { ...headers, Vary: `${vary}Accept-Encoding` };
+  }
+
+  /** Answers 200 with content, coded as the client asks for it; what is long is answered later. Rules ZIP-8, ZIP-9. */
+  answerContent(content: Content, headers: Headers = {}): void {
+    const { compression } = this.#node;
+    if (compression === undefined) {
+      this.answer(200, content.bytes, headers);
+      return;
+    }
+    const answer = ({ bytes, coding }: Representation) => {
+      const varied = this.varied(headers);
+      this.answer(200, bytes, coding === undefined ? varied : codedHeaders(varied, coding));
+    };
+    const chosen = represent(content, this.header("accept-encoding"), compression.settings);
+    if (chosen instanceof Promise) chosen.then(answer).catch((error: unknown) => this.fail(error));
+    else answer(chosen);
+  }
+
   answerJson(status: number, value: unknown, headers: Headers = {}): void {
     this.answer(status, JSON.stringify(value), headers);
   }
@@ -185,6 +211,15 @@ export class Exchange {
 }
 
 function ignore(): void {}
+
+function codedHeaders(headers: Headers, coding: Coding): Headers {
+  const { ETag } = headers;
+  return {
+    ...headers,
+    "Content-Encoding": coding,
+    ...(ETag === undefined ? {} : { ETag: codedTag(ETag, coding) }),
+  };
+}
 
 /** Throws when the client has left or what it sent was no HTTP. */
 export function checkIntact(exchange: Exchange): void {

@@ -7,7 +7,11 @@ export class NodeCompression {
   /** The faces of WebSockets that agreed on permessage-deflate. */
   readonly webSocketFramings: WebSocketFramings;
 
-  constructor({ level, thresholdBytes }: CompressionSettings) {
+  readonly settings: CompressionSettings;
+
+  constructor(settings: CompressionSettings) {
+    const { level, thresholdBytes } = settings;
+    this.settings = settings;
     this.webSocketFramings = deflatedWebSocket({ thresholdBytes, deflate: deflateAt(level) });
   }
 }

@@ -1,3 +1,4 @@
+import { Content } from "../compression/content.ts";
 import type { Exchange } from "../exchange.ts";
 import type { Node } from "../node.ts";
 import { parseParameters } from "../parameters.ts";
@@ -7,5 +8,6 @@ export async function listMembers(node: Node, exchange: Exchange, channel: strin
   const principal = await node.gatekeeper.principalOf(exchange.request);
   await node.gatekeeper.demand(principal, "read", channel);
   parseParameters(exchange.query, []);
-  exchange.answerJson(200, { channel, members: node.hubs.members(channel) });
+  const text = JSON.stringify({ channel, members: node.hubs.members(channel) });
+  exchange.answerContent(new Content(text));
 }

@@ -1,4 +1,5 @@
 import { formatCursor, formatEvent } from "@holdfast/protocol";
+import { Content } from "../compression/content.ts";
 import type { Exchange } from "../exchange.ts";
 import type { Node } from "../node.ts";
 import { parseParameters } from "../parameters.ts";
@@ -11,8 +12,6 @@ export async function readState(node: Node, exchange: Exchange, channel: string)
   const { epoch, to, events, truncatedAt } = await node.hubs.state(channel);
   const list = events.map((event) => formatEvent(epoch, event)).join(",");
   const cursor = formatCursor({ epoch, offset: to });
-  exchange.answer(
-    200,
-    `{"channel":"${channel}","cursor":"${cursor}","events":[${list}],"truncated":${truncatedAt > 0}}`,
-  );
+  const text = `{"channel":"${channel}","cursor":"${cursor}","events":[${list}],"truncated":${truncatedAt > 0}}`;
+  exchange.answerContent(new Content(text));
 }

@@ -1,6 +1,6 @@
 import type { Page, Principal } from "@holdfast/core/server";
 import type { Cursor } from "@holdfast/protocol";
-import { namesTag, pageTag } from "../entity-tag.ts";
+import { namedTag, pageTag } from "../entity-tag.ts";
 import type { Exchange } from "../exchange.ts";
 import type { Node } from "../node.ts";
 import { answerPage, type PageRequest, readPage } from "./poll.ts";
@@ -33,7 +33,10 @@ function isGiven({ start }: PageRequest): boolean {
 /** Whether the page is empty, or one that the client has already; and nothing else is known. */
 function tellsNothing(exchange: Exchange, page: Page): boolean {
   if (page.more || page.closed || page.gap !== null) return false;
-  return page.events.length === 0 || namesTag(exchange.header("if-none-match"), pageTag(page.to, page));
+  return (
+    page.events.length === 0 ||
+    namedTag(exchange.header("if-none-match"), pageTag(page.to, page)) !== undefined
+  );
 }
 
 /** Resolves when something lies after the cursor, the time is over, the node drains, or the client has gone. */

@@ -1,6 +1,7 @@
 import type { Page } from "@holdfast/core/server";
 import { formatCursor, type Start } from "@holdfast/protocol";
-import { namesTag, pageTag } from "../entity-tag.ts";
+import { Content } from "../compression/content.ts";
+import { namedTag, pageTag } from "../entity-tag.ts";
 import type { Exchange } from "../exchange.ts";
 import type { Node } from "../node.ts";
 
@@ -31,8 +32,22 @@ export function answerPage(node: Node, exchange: Exchange, page: Page, isExact: 
     // The same URL is an event stream for those who ask for one.
     Vary: "Accept",
   };
-  if (namesTag(exchange.header("if-none-match"), tag)) exchange.answer(304, undefined, headers);
-  else exchange.answer(200, formatPage(page), headers);
+  const named = namedTag(exchange.header("if-none-match"), tag);
+  if (named === undefined) exchange.answerContent(contentOf(page), headers);
+  else exchange.answer(304, undefined, exchange.varied({ ...headers, ETag: named }));
+}
+
+/** The bodies of pages that somebody is being answered with right now. */
+const contents = new WeakMap<Page, Content>();
+
+/** Those who were answered with a page together share its body. */
+function contentOf(page: Page): Content {
+  let content = contents.get(page);
+  if (content === undefined) {
+    content = new Content(formatPage(page));
+    contents.set(page, content);
+  }
+  return content;
 }
 
 function formatPage({ channel, from, to, events, more, closed, gap }: Page): string {

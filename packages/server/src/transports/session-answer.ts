@@ -1,5 +1,6 @@
 import { Dialogue, type Farewell, framings, type Principal, Session, type Sink } from "@holdfast/core/server";
 import { errorMessage, type Hello } from "@holdfast/protocol";
+import { Content } from "../compression/content.ts";
 import type { Exchange } from "../exchange.ts";
 import type { Node } from "../node.ts";
 
@@ -108,7 +109,7 @@ export async function answerSession(
       isAnswered = true;
       const more = !sink.isClosed && !session.caughtUp;
       session.gone();
-      exchange.answer(200, sink.body(more));
+      exchange.answerContent(new Content(sink.body(more)));
     },
   };
   const link = {
