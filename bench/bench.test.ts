@@ -7,7 +7,7 @@ import { scenarios } from "./scenarios/index.ts";
 
 // Proves that the harness works. What it measures at this size means nothing, so no figure is judged.
 const size = { scale: 0.002, windowMs: 40, warmUpMs: 10 };
-const names = new Set(["holdfast", "ws"]);
+const names = new Set(["holdfast", "holdfast-session", "ws"]);
 
 for (const scenario of scenarios) {
   test(`${scenario.name} measures every case with a peer beside Holdfast, and loses nothing`, async () => {

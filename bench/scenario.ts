@@ -44,8 +44,9 @@ export interface Trial {
   run(peer: Peer, place: Place): Promise<readonly Observation[]>;
 }
 
-/** What issue the figures decide: a ratio of two peers in the same run. */
+/** What is to be reached: by a figure itself, or by its ratio to that of another peer in the same run. */
 export interface Target {
+  /** As in "flat out to 1,000 readers: at least 5 times ws". */
   readonly text: string;
   readonly case: string;
   readonly measure: string;
@@ -62,11 +63,15 @@ export interface Scenario {
   readonly title: string;
   /** What it does, in a sentence or two. */
   readonly about: string;
-  /** The peer to which all others are set in relation. */
-  readonly base: string;
+  /**
+   * The peers to which the others are set in relation: the first one of the same transport that was measured, or else the
+   * first one that was.
+   */
+  readonly bases: readonly string[];
   readonly measures: readonly Measure[];
   /** Names of the measures that are plotted. */
   readonly plotted: readonly string[];
+  /** For the size that the scenario is made for. */
   readonly targets: readonly Target[];
   trials(size: Size): readonly Trial[];
 }

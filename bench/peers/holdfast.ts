@@ -6,6 +6,9 @@ export const holdfast: Peer = {
   title: "Holdfast, plain WebSocket",
   transport: "WebSocket",
   packages: [],
+  cannot: {
+    "many-channels": "a plain WebSocket reads one channel; many take the session protocol (holdfast-session)",
+  },
   dialect: {
     framing: "websocket",
     path: ([channel = ""]) => `/channels/${channel}`,

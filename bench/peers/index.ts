@@ -1,10 +1,26 @@
 import type { Peer } from "../peer.ts";
+import { betterSse } from "./better-sse.ts";
 import { holdfast } from "./holdfast.ts";
+import { holdfastSession } from "./holdfast-session.ts";
+import { holdfastSse } from "./holdfast-sse.ts";
 import { net } from "./net.ts";
+import { netSse } from "./net-sse.ts";
+import { socketIo } from "./socket-io.ts";
+import { socketIoRecovery } from "./socket-io-recovery.ts";
 import { ws } from "./ws.ts";
 
 /** All that can be measured, in the order in which it is shown. */
-export const peers: readonly Peer[] = [holdfast, ws, net];
+export const peers: readonly Peer[] = [
+  holdfast,
+  holdfastSession,
+  ws,
+  socketIo,
+  socketIoRecovery,
+  net,
+  holdfastSse,
+  betterSse,
+  netSse,
+];
 
 /** Throws when there is no such peer. */
 export function peerNamed(name: string): Peer {

@@ -44,7 +44,7 @@ export const fanOut: Scenario = {
   title: "Fan-out: one channel, many readers",
   about:
     "A publisher in the server's process appends to one channel that all readers read: flat out (at most 64 events or 32 KiB in a turn of the event loop), or paced, one event a turn.",
-  base: "ws",
+  bases: ["ws", "better-sse"],
   measures: [
     { name: "deliveriesPerSecond", title: "deliveries/s", unit: "/s", better: "more" },
     { name: "deliveriesPerCpuSecond", title: "deliveries per server CPU second", unit: "/s", better: "more" },

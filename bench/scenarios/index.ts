@@ -1,5 +1,7 @@
 import type { Scenario } from "../scenario.ts";
 import { fanOut } from "./fan-out.ts";
+import { latency } from "./latency.ts";
+import { manyChannels } from "./many-channels.ts";
 
 /** All questions, in the order in which they are asked. */
-export const scenarios: readonly Scenario[] = [fanOut];
+export const scenarios: readonly Scenario[] = [fanOut, manyChannels, latency];

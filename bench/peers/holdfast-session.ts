@@ -1,0 +1,22 @@
+import type { Peer } from "../peer.ts";
+
+const subscribed = '"type":"subscribed"';
+
+/** The session protocol, as our client speaks it: many channels on one connection, all events of a tick in one message. */
+export const holdfastSession: Peer = {
+  name: "holdfast-session",
+  title: "Holdfast, session protocol on WebSocket",
+  transport: "WebSocket",
+  packages: [],
+  dialect: {
+    framing: "websocket",
+    path: () => "/connect",
+    hello: (channels) =>
+      JSON.stringify({ type: "hello", subscriptions: channels.map((channel) => ({ channel })) }),
+    isLive: (heard, channels) => heard.split(subscribed).length > channels.length,
+  },
+  async serve() {
+    const { serveHoldfast } = await import("./holdfast-server.ts");
+    return await serveHoldfast();
+  },
+};

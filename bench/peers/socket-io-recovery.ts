@@ -1,0 +1,16 @@
+import type { Peer } from "../peer.ts";
+import { socketIoDialect } from "./socket-io-dialect.ts";
+
+/** With connection state recovery, as its documentation shows it. */
+export const socketIoRecovery: Peer = {
+  name: "socket.io-recovery",
+  title: "Socket.IO with connection state recovery, WebSocket only",
+  transport: "WebSocket",
+  packages: ["socket.io"],
+  dialect: socketIoDialect,
+  async serve(setting) {
+    const { serveSocketIo } = await import("./socket-io-server.ts");
+    const connectionStateRecovery = { maxDisconnectionDuration: 2 * 60 * 1000, skipMiddlewares: true };
+    return await serveSocketIo(setting, { connectionStateRecovery });
+  },
+};
