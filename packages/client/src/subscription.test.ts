@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { getEventListeners } from "node:events";
 import { test } from "node:test";
 import type { ChannelEvent } from "@holdfast/core/client";
 import { type FakeServer, take, until, using } from "./fake-server.test.ts";
@@ -122,6 +123,14 @@ test("an abort signal ends it, and the iteration throws its reason", async () =>
     await assert.rejects(take(late, 1), { message: "leaving" });
     await assert.rejects(late.ready);
     assert.equal(client.state.type, "idle");
+  });
+});
+
+test("a signal that outlives many subscriptions keeps none of them", async () => {
+  await using({}, async (client) => {
+    const { signal } = new AbortController();
+    for (let i = 0; i < 5; i++) client.subscribe("a", { signal }).close();
+    assert.equal(getEventListeners(signal, "abort").length, 0);
   });
 });
 

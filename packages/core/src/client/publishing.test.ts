@@ -240,6 +240,17 @@ test("what nobody awaits any more is not in the way of what follows", () => {
   );
 });
 
+test("what was given up is not sent again with the rest of its message", () => {
+  const rig = speaking();
+  for (const ref of [1, 2, 3]) rig.publish(ref, "a", ref);
+  rig.say(rig.link, published(1, 1));
+  rig.turn((connection, now) => connection.forgetPublish(2, now));
+  rig.lose();
+  rig.advance(1000);
+  rig.welcome();
+  assert.deepEqual(ids(rig), [["id-3-0"]]);
+});
+
 test("[BND-2] there is a limit on what awaits its answer", () => {
   const rig = new Rig({ need: "duplex", pendingPublishesMax: 2 });
   rig.publish(1, "a", 1);

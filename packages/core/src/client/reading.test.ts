@@ -232,6 +232,37 @@ test("leaving a channel that the server does not know leaves it all the same", (
   });
 });
 
+test("[PRS-1] one joins and leaves without leaving the channel", () => {
+  const rig = live("duplex");
+  const join = (data: unknown) => rig.turn((connection, now) => connection.join("a", data, now));
+  join({ name: "ada" });
+  join(undefined);
+  assert.deepEqual(rig.sent(rig.link), [
+    { type: "presence", channel: "a", data: { name: "ada" } },
+    { type: "presence", channel: "a", data: null },
+  ]);
+  join({ name: "ada" });
+  rig.lose();
+  rig.advance(1000);
+  assert.deepEqual(rig.hello.subscriptions, [{ channel: "a", after: "k-5", join: { name: "ada" } }]);
+});
+
+test("[PRS-1] on a stream the next one says who joins", () => {
+  const rig = live();
+  rig.turn((connection, now) => connection.join("a", 1, now));
+  assert.deepEqual(rig.hello.subscriptions, [{ channel: "a", after: "k-5", join: 1 }]);
+});
+
+test("other wants on a WebSocket mean leaving and joining again, from the same position", () => {
+  const rig = live("duplex");
+  rig.turn((connection, now) => connection.change("a", { signals: true }, now));
+  rig.say(rig.link, { type: "unsubscribed", channel: "a" });
+  assert.deepEqual(rig.sent(rig.link), [
+    { type: "unsubscribe", channels: ["a"] },
+    { type: "subscribe", subscriptions: [{ channel: "a", after: "k-5", signals: true }] },
+  ]);
+});
+
 test("a thousand channels are asked for in one message, and one event touches one of them", () => {
   const rig = live("duplex");
   rig.turn((connection, now) => {
