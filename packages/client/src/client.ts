@@ -121,7 +121,10 @@ export class Client implements Disposable {
     return this.#publisher.publish(channel, publications, options);
   }
 
-  /** Sends an ephemeral message to those who read the channel now; of each `key` only the newest matters. */
+  /**
+   * Sends an ephemeral message to those who read the channel now; of each `key` only the newest matters. It is lost
+   * where the server cannot be reached. Throws `bad_channel`, and why the client is closed.
+   */
   signal(channel: string, data: unknown, options: { readonly key?: string } = {}): void {
     const { key = "" } = options;
     this.#feeds.main.tell((connection, now) => connection.signal(parseChannelName(channel), key, data, now));
@@ -175,8 +178,9 @@ export function connect(url: string | URL, options: ClientOptions = {}): Client 
 
 function toBase(url: string | URL): URL {
   const page = (globalThis as { location?: { href: string } }).location?.href;
-  const base = URL.parse(url, page);
-  if (base === null || !/^https?:$/.test(base.protocol)) {
+  // Not URL.parse, which browsers in use do not all have.
+  const base = URL.canParse(url, page) ? new URL(url, page) : undefined;
+  if (base === undefined || !/^https?:$/.test(base.protocol)) {
     throw new HoldfastError(
       "bad_parameter",
       `A server's address looks like "https://example.com", not "${url}".`,

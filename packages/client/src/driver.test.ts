@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { Posted } from "@holdfast/core/client";
 import { Driver } from "./driver.ts";
 import { until } from "./fake-server.test.ts";
 import type { LinkHandlers } from "./transports/link.ts";
@@ -20,11 +21,11 @@ class ScriptedWire implements Wire {
     return { close: () => this.open_.delete(handlers) };
   }
 
-  async post(_post: unknown, _token: unknown, signal: AbortSignal) {
+  async post(_post: unknown, _token: unknown, signal: AbortSignal): Promise<Posted> {
     this.posts++;
     await new Promise((resolve) => signal.addEventListener("abort", resolve));
     this.posts--;
-    return { type: "failed", reason: "aborted" } as const;
+    return { type: "failed", reason: "aborted" };
   }
 
   probe(): Promise<boolean> {
@@ -75,13 +76,51 @@ test("closed in the middle of a turn, it leaves no link open that the rest of th
   assert.equal(wire.open_.size, 0);
 });
 
-test("closing aborts what is on its way", async () => {
-  const { wire, driver } = rig();
+function publishOne(driver: Driver): void {
   const drafts = [{ payload: { encoding: "json", text: "1" }, id: "i" }] as const;
   driver.tell((connection, now) => connection.publish(1, "a", drafts, undefined, now));
+}
+
+test("closing aborts what is on its way", async () => {
+  const { wire, driver } = rig();
+  publishOne(driver);
   await until(() => wire.posts === 1);
   driver.close();
   await until(() => wire.posts === 0);
+});
+
+/** Waits until something is so, by no timer. */
+async function settled(isSo: () => boolean): Promise<void> {
+  while (!isSo()) await new Promise((resolve) => setImmediate(resolve));
+}
+
+test("a request that is not answered in its time is aborted", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const { wire, driver } = rig();
+  publishOne(driver);
+  await settled(() => wire.posts === 1);
+  t.mock.timers.tick(29_999);
+  assert.equal(wire.posts, 1);
+  t.mock.timers.tick(1);
+  await settled(() => wire.posts === 0);
+  driver.close();
+});
+
+test("a request that was answered leaves no timer behind", async (t) => {
+  const set = t.mock.method(globalThis, "setTimeout");
+  const cleared = t.mock.method(globalThis, "clearTimeout");
+  let isPublished = false;
+  const { wire, driver } = rig((_, type) => {
+    isPublished ||= type === "published";
+  });
+  const results = [{ cursor: "k-1", at: 0, duplicate: false }];
+  wire.post = async () => ({ type: "answered", json: { results } });
+  publishOne(driver);
+  await settled(() => isPublished);
+  driver.close();
+  const ended = new Set(cleared.mock.calls.map(({ arguments: [timer] }) => timer));
+  const left = set.mock.calls.filter(({ result }) => !ended.has(result));
+  assert.deepEqual(left, []);
 });
 
 test("what the connection refuses is thrown to who asked", () => {

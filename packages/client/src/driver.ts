@@ -26,8 +26,8 @@ export class Driver {
   readonly #token: TokenSource | undefined;
   readonly #deliver: (delivery: Delivery) => void;
   readonly #links = new Map<number, Link>();
-  /** Aborts what is under way when all is over. */
-  readonly #over = new AbortController();
+  /** Aborts the requests under way that are no links, when all is over. */
+  readonly #underWay = new Set<AbortController>();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #isTurnDue = false;
   /** What is yet to be done, in order. */
@@ -70,7 +70,7 @@ export class Driver {
   #turn(): void {
     this.#isTurnDue = false;
     // One queue for all turns: an application that closes from within a callback takes one in the middle of another.
-    this.#queue.push(...this.#connection.effects(clock.now()));
+    for (const effect of this.#connection.effects(clock.now())) this.#queue.push(effect);
     for (let effect = this.#queue.shift(); effect !== undefined; effect = this.#queue.shift())
       this.#perform(effect);
     this.#setTimer();
@@ -140,7 +140,7 @@ export class Driver {
   }
 
   async #probe({ probe }: EffectOf<"probe">): Promise<void> {
-    const works = await this.#wire.probe(this.#until(probeTimeoutMs));
+    const works = await this.#within(probeTimeoutMs, (signal) => this.#wire.probe(signal));
     this.tell((connection, now) => connection.probed(probe, works, now));
   }
 
@@ -152,12 +152,23 @@ export class Driver {
   }
 
   async #post({ post, token, ...request }: EffectOf<"post">): Promise<void> {
-    const posted = await this.#wire.post(request, token, this.#until(postTimeoutMs));
+    const posted = await this.#within(postTimeoutMs, (signal) => this.#wire.post(request, token, signal));
     this.tell((connection, now) => connection.posted(post, posted, now));
   }
 
-  #until(timeoutMs: number): AbortSignal {
-    return AbortSignal.any([this.#over.signal, AbortSignal.timeout(timeoutMs)]);
+  /** Runs a request that may take a while, and not longer; nor longer than the connection. */
+  async #within<Result>(timeoutMs: number, run: (signal: AbortSignal) => Promise<Result>): Promise<Result> {
+    const controller = new AbortController();
+    // AbortSignal.timeout would leave a timer behind each publish until its time has come, and AbortSignal.any a link to
+    // the signal that all of them share.
+    const timer = setTimeout(() => controller.abort(new Error("No answer came in time.")), timeoutMs);
+    this.#underWay.add(controller);
+    try {
+      return await run(controller.signal);
+    } finally {
+      clearTimeout(timer);
+      this.#underWay.delete(controller);
+    }
   }
 
   /** Listens to the device as long as there is something to keep alive. */
@@ -172,6 +183,6 @@ export class Driver {
         wake: (surely) => this.tell((connection, now) => connection.wake(surely, now)),
       });
     }
-    if (state.type === "closed") this.#over.abort();
+    if (state.type === "closed") for (const controller of this.#underWay) controller.abort();
   }
 }
