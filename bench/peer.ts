@@ -1,4 +1,5 @@
 import type { Dialect } from "./load/dialect.ts";
+import type { PublishWay } from "./publish-way.ts";
 
 /** What a scenario needs to know of a peer's server beforehand. */
 export interface Setting {
@@ -30,6 +31,10 @@ export interface Peer {
   /** Not a system that anybody would use, but what Node's sockets allow. */
   readonly isLimit?: boolean;
   readonly dialect: Dialect;
+  /** How clients publish to it; absent where they cannot. */
+  readonly publishing?: readonly PublishWay[];
+  /** Why it is not published to in one of the ways; where nothing is said, it knows no such way. */
+  readonly notPublishing?: Partial<Readonly<Record<PublishWay["over"], string>>>;
   /** Why it cannot take part, by scenario. */
   readonly cannot?: Readonly<Record<string, string>>;
   /** Why it cannot run on this machine now; undefined when it can. */

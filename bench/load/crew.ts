@@ -118,35 +118,52 @@ export class ReaderCrew implements Crew {
 
   /** Resolves when every reader has had this many events of each of its channels, or when that takes too long. */
   async finish(eventsPerChannel: number, timeoutMs: number): Promise<Catch> {
-    await this.#await(eventsPerChannel, timeoutMs);
-    const caught = { events: 0, lost: 0, surplus: 0, disordered: 0 };
+    // The readers that had everything when it was last looked are not looked at again.
+    let done = 0;
+    await this.#until(timeoutMs, () => {
+      for (; done < this.#readers.length; done++) {
+        const reader = this.#readers[done];
+        if (reader !== undefined && this.#missing(reader, eventsPerChannel) > 0) return false;
+      }
+      return true;
+    });
+    let lost = 0;
+    let surplus = 0;
     for (const reader of this.#readers) {
-      const events = this.#eventsOf(reader);
-      const missing = eventsPerChannel * reader.channels.length - events;
-      caught.events += events;
-      caught.disordered += reader.tally.disordered;
-      if (missing > 0) caught.lost += missing;
-      else caught.surplus -= missing;
+      const missing = this.#missing(reader, eventsPerChannel);
+      if (missing > 0) lost += missing;
+      else surplus -= missing;
     }
-    if (this.#failure !== undefined) throw this.#failure;
-    return { ...caught, lastUs: this.#lastUs, reads: this.#reads, delays: this.#delays?.counts ?? [] };
+    return { ...this.#caught(), lost, surplus };
+  }
+
+  /** Resolves when all readers together have had this many events, or when that takes too long. */
+  async finishTogether(events: number, timeoutMs: number): Promise<Catch> {
+    await this.#until(timeoutMs, () => this.#events >= events);
+    const missing = events - this.#events;
+    return { ...this.#caught(), lost: Math.max(0, missing), surplus: Math.max(0, -missing) };
+  }
+
+  #missing(reader: Reader, eventsPerChannel: number): number {
+    return eventsPerChannel * reader.channels.length - this.#eventsOf(reader);
   }
 
   #eventsOf(reader: Reader): number {
     return reader.tally.events - (this.#baselines.get(reader) ?? 0);
   }
 
-  async #await(eventsPerChannel: number, timeoutMs: number): Promise<void> {
-    // The readers that had everything when it was last looked are not looked at again.
-    let done = 0;
-    const isComplete = () => {
-      for (; done < this.#readers.length; done++) {
-        const reader = this.#readers[done];
-        if (reader !== undefined && this.#eventsOf(reader) < eventsPerChannel * reader.channels.length)
-          return false;
-      }
-      return true;
-    };
+  get #events(): number {
+    return this.#readers.reduce((events, reader) => events + this.#eventsOf(reader), 0);
+  }
+
+  #caught() {
+    if (this.#failure !== undefined) throw this.#failure;
+    const disordered = this.#readers.reduce((count, { tally }) => count + tally.disordered, 0);
+    const delays = this.#delays?.counts ?? [];
+    return { events: this.#events, disordered, lastUs: this.#lastUs, reads: this.#reads, delays };
+  }
+
+  async #until(timeoutMs: number, isComplete: () => boolean): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#onRead = () => {
       if (isComplete() || this.#failure !== undefined) resolve();

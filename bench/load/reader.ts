@@ -45,6 +45,14 @@ export class Reader implements FrameListener {
     this.#socket.once("close", () => this.#end(new Error("The server closed the connection.")));
   }
 
+  get isLive(): boolean {
+    return this.#phase === "live";
+  }
+
+  send(bytes: Uint8Array): void {
+    this.#socket.write(bytes);
+  }
+
   /** Leaves without a word, and without a port that stays taken for a while. */
   leave(): void {
     this.#phase = "over";
@@ -52,7 +60,7 @@ export class Reader implements FrameListener {
   }
 
   say(text: string): void {
-    this.#socket.write(clientFrame(text));
+    this.send(clientFrame(text));
   }
 
   readonly #receive = (size: number, buffer: Uint8Array): boolean => {

@@ -1,4 +1,5 @@
-import { createServer } from "node:http";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { json } from "node:stream/consumers";
 import type { Peer } from "../peer.ts";
 import { Sockets } from "../serve/sockets.ts";
 import { channelPath, channelsOf } from "./channel-sets.ts";
@@ -10,9 +11,16 @@ export const betterSse: Peer = {
   transport: "SSE",
   packages: ["better-sse"],
   dialect: { framing: "sse", path: channelPath },
-  cannot: {
-    publishing: "it takes no messages: publishing is a route that the application writes",
-  },
+  publishing: [
+    {
+      over: "HTTP",
+      request: (channel, payloads) => ({
+        path: channelPath([channel]),
+        type: "application/json",
+        body: JSON.stringify(payloads),
+      }),
+    },
+  ],
   async serve() {
     const { createChannel, createSession } = await import("better-sse");
     const channels = new Map<string, ReturnType<typeof createChannel>>();
@@ -23,7 +31,20 @@ export const betterSse: Peer = {
       channels.set(name, channel);
       return channel;
     };
+    // Publishing is not its business: an application writes such a route by itself.
+    const publish = async (request: IncomingMessage, response: ServerResponse) => {
+      const payloads = (await json(request)) as unknown[];
+      for (const name of channelsOf(request.url)) {
+        for (const payload of payloads) channelNamed(name).broadcast(payload);
+      }
+      response.statusCode = 201;
+      response.end();
+    };
     const server = createServer((request, response) => {
+      if (request.method === "POST") {
+        void publish(request, response);
+        return;
+      }
       void createSession(request, response).then((session) => {
         for (const name of channelsOf(request.url)) channelNamed(name).register(session);
       });

@@ -19,8 +19,8 @@ export class ChannelSets<T> {
 }
 
 /** The channels of a request like `/?channel=a&channel=b`. */
-export function channelsOf(url: string | undefined): readonly string[] {
-  return new URLSearchParams(url?.split("?", 2)[1]).getAll("channel");
+export function channelsOf(url: string | undefined, parameter = "channel"): readonly string[] {
+  return new URLSearchParams(url?.split("?", 2)[1]).getAll(parameter);
 }
 
 /** The path of such a request. */

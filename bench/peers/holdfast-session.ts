@@ -15,6 +15,21 @@ export const holdfastSession: Peer = {
       JSON.stringify({ type: "hello", subscriptions: channels.map((channel) => ({ channel })) }),
     isLive: (heard, channels) => heard.split(subscribed).length > channels.length,
   },
+  publishing: [
+    {
+      over: "WebSocket",
+      dialect: {
+        framing: "websocket",
+        path: () => "/connect",
+        hello: () => JSON.stringify({ type: "hello" }),
+        isLive: (heard) => heard.includes('"type":"welcome"'),
+      },
+      message: (channel, payloads, slot) =>
+        JSON.stringify({ type: "publish", ref: slot, channel, events: payloads.map((data) => ({ data })) }),
+      acknowledged: '{"type":"published"',
+    },
+  ],
+  notPublishing: { HTTP: "the route is the one that is measured as holdfast" },
   async serve() {
     const { serveHoldfast } = await import("./holdfast-server.ts");
     return await serveHoldfast();

@@ -14,6 +14,9 @@ export const holdfastSse: Peer = {
     // Each channel's position comes before its first event. Rule SSE-1.
     isLive: (heard, channels) => heard.split("\nid: ").length > channels.length,
   },
+  cannot: {
+    publishing: "whoever reads by SSE publishes by HTTP, which is measured as holdfast",
+  },
   async serve() {
     const { serveHoldfast } = await import("./holdfast-server.ts");
     return await serveHoldfast();

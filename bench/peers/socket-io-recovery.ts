@@ -1,5 +1,5 @@
 import type { Peer } from "../peer.ts";
-import { socketIoDialect } from "./socket-io-dialect.ts";
+import { socketIoDialect, socketIoPublishing } from "./socket-io-dialect.ts";
 
 /** With connection state recovery, as its documentation shows it. */
 export const socketIoRecovery: Peer = {
@@ -8,6 +8,7 @@ export const socketIoRecovery: Peer = {
   transport: "WebSocket",
   packages: ["socket.io"],
   dialect: socketIoDialect,
+  publishing: [socketIoPublishing],
   async serve(setting) {
     const { serveSocketIo } = await import("./socket-io-server.ts");
     const connectionStateRecovery = { maxDisconnectionDuration: 2 * 60 * 1000, skipMiddlewares: true };

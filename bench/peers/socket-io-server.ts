@@ -18,8 +18,16 @@ export async function serveSocketIo(setting: Setting, options: Partial<ServerOpt
   const sockets = new Sockets(server);
   const io = new Server(server, { transports: ["websocket"], serveClient: false, ...options });
   const backlogs = new Set<Backlog>();
+  const emit = (channel: string, payload: string) => {
+    if (setting.channels > 1) io.to(channel).emit("event", payload);
+    else io.emit("event", payload);
+  };
   io.on("connection", (socket) => {
     if (setting.channels > 1) void socket.join([...channelsOf(socket.request.url)]);
+    socket.on("publish", (channel: string, payloads: readonly string[], acknowledge: () => void) => {
+      for (const payload of payloads) emit(channel, payload);
+      acknowledge();
+    });
     const backlog = socket.conn as unknown as Backlog;
     backlogs.add(backlog);
     socket.on("disconnect", () => backlogs.delete(backlog));
@@ -27,8 +35,7 @@ export async function serveSocketIo(setting: Setting, options: Partial<ServerOpt
   return {
     port: await sockets.listen(),
     publish(channel, payload) {
-      if (setting.channels > 1) io.to(channel).emit("event", payload);
-      else io.emit("event", payload);
+      emit(channel, payload);
       return undefined;
     },
     unsentBytes() {

@@ -1,5 +1,5 @@
 import type { Peer } from "../peer.ts";
-import { socketIoDialect } from "./socket-io-dialect.ts";
+import { socketIoDialect, socketIoPublishing } from "./socket-io-dialect.ts";
 
 export const socketIo: Peer = {
   name: "socket.io",
@@ -7,6 +7,7 @@ export const socketIo: Peer = {
   transport: "WebSocket",
   packages: ["socket.io"],
   dialect: socketIoDialect,
+  publishing: [socketIoPublishing],
   async serve(setting) {
     const { serveSocketIo } = await import("./socket-io-server.ts");
     return await serveSocketIo(setting, {});

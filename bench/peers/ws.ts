@@ -3,6 +3,13 @@ import type { Peer } from "../peer.ts";
 import { Sockets } from "../serve/sockets.ts";
 import { ChannelSets, channelPath, channelsOf } from "./channel-sets.ts";
 
+const openingBracket = "[".charCodeAt(0);
+
+/** Made once an event: given a string, `send` would encode it for each client. */
+function encode(payload: unknown): Buffer {
+  return Buffer.from(JSON.stringify(payload));
+}
+
 /** A broadcast as the README of `ws` shows it: `client.send` in a loop over those who are open. */
 export const ws: Peer = {
   name: "ws",
@@ -10,15 +17,38 @@ export const ws: Peer = {
   transport: "WebSocket",
   packages: ["ws"],
   dialect: { framing: "websocket", path: channelPath },
+  publishing: [
+    {
+      over: "WebSocket",
+      dialect: { framing: "websocket", path: ([channel = ""]) => `/?publish=${channel}` },
+      message: (_channel, payloads) => JSON.stringify(payloads.length === 1 ? payloads[0] : payloads),
+      acknowledged: "ok",
+    },
+  ],
   async serve() {
     const { WebSocket, WebSocketServer } = await import("ws");
     const clients = new ChannelSets<InstanceType<typeof WebSocket>>();
     const server = createServer();
     const sockets = new Sockets(server);
     const acceptor = new WebSocketServer({ server });
+    const broadcast = (channel: string, data: Buffer) => {
+      for (const client of clients.of(channel)) {
+        if (client.readyState === WebSocket.OPEN) client.send(data, { binary: false });
+      }
+    };
     acceptor.on("connection", (client, request) => {
       const channels = channelsOf(request.url);
       for (const channel of channels) clients.join(channel, client);
+      const [published] = channelsOf(request.url, "publish");
+      client.on("message", (data: Buffer) => {
+        if (published === undefined) return;
+        // A single one is passed on as it came.
+        if (data[0] !== openingBracket) broadcast(published, data);
+        else
+          for (const payload of JSON.parse(data.toString()) as unknown[])
+            broadcast(published, encode(payload));
+        client.send("ok");
+      });
       client.on("error", () => {});
       client.on("close", () => {
         for (const channel of channels) clients.leave(channel, client);
@@ -27,11 +57,8 @@ export const ws: Peer = {
     return {
       port: await sockets.listen(),
       publish(channel, payload) {
-        // Made once: given a string, `send` would encode it for each client.
-        const data = Buffer.from(JSON.stringify(payload));
-        for (const client of clients.of(channel)) {
-          if (client.readyState === WebSocket.OPEN) client.send(data, { binary: false });
-        }
+        broadcast(channel, encode(payload));
+        return undefined;
       },
       unsentBytes: () => sockets.unsentBytes(),
       close: () => sockets.close(),

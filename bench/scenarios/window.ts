@@ -1,4 +1,5 @@
-import type { Bed, Window } from "../bed/bed.ts";
+import type { Arrival, Bed, Window } from "../bed/bed.ts";
+import type { CpuTime } from "../bed/stage.ts";
 import type { Observation, Size } from "../scenario.ts";
 import type { PublishJob } from "../serve/publisher.ts";
 
@@ -27,7 +28,7 @@ export function observe(name: string, window: Window): Observation {
 /** A process that uses more of a processor than this has nothing left to give. */
 const busy = 0.9;
 
-export function notesOn(window: Window): string[] {
+export function notesOn(window: Arrival & CpuTime & { readonly seconds: number }): string[] {
   const notes: string[] = [];
   const { lost, surplus, disordered, seconds, serverCpuSeconds, loadCpuSeconds, loadProcesses } = window;
   if (lost > 0) notes.push(`lost ${lost}`);
