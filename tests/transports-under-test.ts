@@ -1,4 +1,5 @@
 import { type ClientOptions, connect } from "@holdfast/client";
+import { msgpack } from "@holdfast/client/msgpack";
 import {
   type Following,
   type LogObserver,
@@ -69,8 +70,9 @@ export function transportsUnderTest(options: HoldfastOptions = {}): TransportsUn
       };
     },
 
-    connect(url, transports) {
-      const client = connect(url, { transports, toleranceMs: 25, timing });
+    connect(url, transports, form) {
+      const codec = form === "msgpack" ? { codec: msgpack } : {};
+      const client = connect(url, { transports, toleranceMs: 25, timing, ...codec });
       return {
         read: (channel, after, hearer) => read(client, channel, after, hearer),
         publish: async (channel, { payload, ...labels }) => {

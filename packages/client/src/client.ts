@@ -1,5 +1,5 @@
 import type { ConnectionState, Needs, Timing, Transport } from "@holdfast/core/client";
-import { HoldfastError, type PublishResult, parseChannelName } from "@holdfast/protocol";
+import { type Codec, HoldfastError, type PublishResult, parseChannelName } from "@holdfast/protocol";
 import { type Delivery, Driver } from "./driver.ts";
 import { Feeds, type General } from "./feeds.ts";
 import { Listeners } from "./listeners.ts";
@@ -18,6 +18,11 @@ export interface ClientOptions {
   readonly toleranceMs?: number;
   /** Only these transports, in this order. */
   readonly transports?: readonly Transport[];
+  /**
+   * What a WebSocket speaks where the server does as well: `msgpack` of `@holdfast/client/msgpack`, which carries bytes
+   * without base64. JSON unless given; the other transports always speak JSON.
+   */
+  readonly codec?: Codec;
   /** The application's name and version, for the server's operator. */
   readonly client?: { readonly name: string; readonly version: string };
   /** The platform's, unless given. */
@@ -195,10 +200,15 @@ function toBase(url: string | URL): URL {
 function toNetwork(options: ClientOptions): {
   fetch: typeof globalThis.fetch;
   WebSocket: typeof globalThis.WebSocket | undefined;
+  codec?: Codec;
 } {
-  const { fetch = globalThis.fetch, WebSocket = globalThis.WebSocket } = options;
+  const { fetch = globalThis.fetch, WebSocket = globalThis.WebSocket, codec } = options;
   // Called as a method of anything but the window, a browser's own would refuse.
-  return { fetch: (input, init) => fetch(input, init), WebSocket };
+  return {
+    fetch: (input, init) => fetch(input, init),
+    WebSocket,
+    ...(codec === undefined ? {} : { codec }),
+  };
 }
 
 function toConnectionOptions(options: ClientOptions) {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Posted } from "@holdfast/core/client";
+import { jsonCodec } from "@holdfast/protocol";
 import { Driver } from "./driver.ts";
 import { until } from "./fake-server.test.ts";
 import type { LinkHandlers } from "./transports/link.ts";
@@ -59,7 +60,7 @@ test("closed in the middle of a turn, it leaves no link open that the rest of th
   driver.tell((connection, now) => connection.subscribe("a", wants, now));
   await until(() => wire.opened.length > 0);
   const [link] = wire.opened;
-  link?.opened();
+  link?.opened(jsonCodec);
   link?.message({ type: "welcome", protocol: 1, session: "s", heartbeatMs: 15_000, limits });
   link?.message({ type: "subscribed", channel: "a", cursor: "k-0", head: "k-0" });
   await until(() => wire.opened.length > 0);

@@ -91,7 +91,7 @@ export class Driver {
         this.#open(effect);
         return;
       case "send":
-        this.#links.get(effect.link)?.send?.(effect.text);
+        this.#links.get(effect.link)?.send?.(effect.message);
         return;
       case "close":
         this.#links.get(effect.link)?.close();
@@ -123,7 +123,7 @@ export class Driver {
       transport,
       { hello, waitMs },
       {
-        opened: () => this.tell((connection, now) => connection.linkOpened(id, now)),
+        opened: (codec) => this.tell((connection, now) => connection.linkOpened(id, now, codec)),
         heard: () => this.tell((connection, now) => connection.linkHeard(id, now)),
         message: (json) => this.tell((connection, now) => connection.linkMessage(id, json, now)),
         answered: (more) => {

@@ -8,7 +8,7 @@ export {
   type Timing,
   type Transport,
 } from "@holdfast/core/client";
-export { HoldfastError, type PublishResult } from "@holdfast/protocol";
+export { type Codec, HoldfastError, type PublishResult } from "@holdfast/protocol";
 export { Client, type ClientEvents, type ClientOptions, connect } from "./client.ts";
 export { GapError } from "./inbox.ts";
 export type { Publication, PublishOptions } from "./publisher.ts";

@@ -17,7 +17,7 @@ export function decodeUtf8(bytes: Uint8Array): string {
   } catch {
     throw new HoldfastError(
       "bad_utf8",
-      "The text is not valid UTF-8. Send bytes as application/octet-stream.",
+      "The text is not valid UTF-8. What is no text is published as bytes.",
     );
   }
 }

@@ -5,6 +5,7 @@ import { runInNewContext } from "node:vm";
 import fc from "fast-check";
 import {
   type ClientMessage,
+  checkClientMessage,
   decodeClientMessage,
   decodeSignalKey,
   formatClientMessage,
@@ -17,6 +18,7 @@ import {
 } from "./client-messages.ts";
 import type { Cursor } from "./cursor.ts";
 import { HoldfastError, outcomes } from "./errors.ts";
+import { msgpackCodec, readPackedMessage } from "./msgpack/index.ts";
 import { jsonPayload, textPayload } from "./payload.ts";
 
 const refusal = (code: string) => ({ name: "HoldfastError", code });
@@ -81,6 +83,16 @@ test("every message decodes to what was encoded", () => {
     fc.property(messages, (message) =>
       assert.deepEqual(decodeClientMessage(formatClientMessage(message)), message),
     ),
+    { numRuns: 1000 },
+  );
+});
+
+test("[PACK-1] [PACK-2] every message in MessagePack decodes to what was encoded", () => {
+  fc.assert(
+    fc.property(messages, (message) => {
+      const again = checkClientMessage(readPackedMessage(msgpackCodec.encode(message)));
+      assert.deepEqual(again, message);
+    }),
     { numRuns: 1000 },
   );
 });
@@ -356,11 +368,12 @@ test("an instance is 8 to 64 of its alphabet", () => {
   }
 });
 
-test("a signal's key is up to 128 characters, and empty when not given", () => {
+test("[SIG-3] a signal's key is up to 128 characters, and empty when not given", () => {
   assert.equal(decodeSignalKey(undefined), "");
   assert.equal(decodeSignalKey("x".repeat(128)), "x".repeat(128));
   for (const key of ["x".repeat(129), null, 7])
     assert.throws(() => decodeSignalKey(key), refusal("bad_message"));
+  assert.throws(() => decodeSignalKey("\ud83d"), refusal("bad_utf8"));
 });
 
 test("a refused request has the outcome of what refused it", () => {

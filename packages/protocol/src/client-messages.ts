@@ -59,9 +59,32 @@ function bad(what: string): HoldfastError {
   return new HoldfastError("bad_message", what);
 }
 
+/** A client's message of which no more is known than that it could be read. */
+export interface UncheckedClientMessage {
+  /** As parsed from JSON. */
+  readonly fields: unknown;
+  /** Reads the events of a `publish`; throws `bad_event`, `bad_json` or `bad_utf8`. */
+  toDrafts(events: readonly unknown[]): readonly Draft[];
+}
+
 /** Decodes a client's message; throws `bad_json`, `bad_message`, `unknown_message`, `bad_channel`, `bad_cursor`, `bad_event` or `bad_utf8`. */
 export function decodeClientMessage(text: string): ClientMessage {
-  const json = parseJson(text);
+  return checkClientMessage(readTextMessage(text));
+}
+
+/** Reads a client's message in JSON, still to be checked; throws `bad_json`. */
+export function readTextMessage(text: string): UncheckedClientMessage {
+  return {
+    fields: parseJson(text),
+    toDrafts: (events) => {
+      const dataTexts = eventDataTexts(text);
+      return events.map((event, index) => parseDraft(event, dataTexts[index]));
+    },
+  };
+}
+
+/** Checks a client's message, whatever it was written in; throws as `decodeClientMessage` does. */
+export function checkClientMessage({ fields: json, toDrafts }: UncheckedClientMessage): ClientMessage {
   if (!isRecord(json) || typeof json.type !== "string") {
     throw bad(`A message is an object with a "type", not ${quoted(json)}.`);
   }
@@ -74,7 +97,7 @@ export function decodeClientMessage(text: string): ClientMessage {
     case "unsubscribe":
       return { type, channels: list(json, "channels") };
     case "publish":
-      return decodePublish(json, text);
+      return decodePublish(json, toDrafts);
     case "signal":
       return {
         type,
@@ -169,7 +192,10 @@ export function parseStart(after: unknown, last: unknown): Start {
   return { last };
 }
 
-function decodePublish(json: Record<string, unknown>, text: string): ClientMessage {
+function decodePublish(
+  json: Record<string, unknown>,
+  toDrafts: UncheckedClientMessage["toDrafts"],
+): ClientMessage {
   const { ref } = json;
   if (typeof ref !== "number" || !Number.isSafeInteger(ref)) {
     throw bad('"publish" needs a "ref": a whole number that names the answer.');
@@ -178,12 +204,11 @@ function decodePublish(json: Record<string, unknown>, text: string): ClientMessa
     const channel = parseChannelName(json.channel);
     const events = list(json, "events");
     if (events.length === 0) throw bad('"events" holds at least one event.');
-    const dataTexts = eventDataTexts(text);
     return {
       type: "publish",
       ref,
       channel,
-      events: events.map((event, index) => parseDraft(event, dataTexts[index])),
+      events: toDrafts(events),
       ...(json.ifMatch === undefined ? {} : { ifMatch: parseCursor(json.ifMatch) }),
     };
   } catch (error) {
@@ -217,10 +242,13 @@ export class RefusedRequest extends HoldfastError {
   }
 }
 
-/** The key of a signal, empty by default; throws `bad_message`. */
+/** The key of a signal, empty by default; throws `bad_message`, or `bad_utf8` for what not every form could carry. */
 export function decodeSignalKey(key: unknown): string {
   if (key === undefined) return "";
-  if (typeof key === "string" && key.length <= 128) return key;
+  if (typeof key === "string" && key.length <= 128) {
+    if (key.isWellFormed()) return key;
+    throw new HoldfastError("bad_utf8", 'The "key" of a signal holds half a surrogate pair.');
+  }
   throw bad('The "key" of a signal is a string of at most 128 characters.');
 }
 
@@ -256,13 +284,8 @@ export function formatSubscription(subscription: Subscription): Record<string, u
   };
 }
 
-/** The JSON of a `publish`, with the payloads' own text inside; throws `bad_event` for illegal labels. */
-export function formatPublish(
-  ref: number,
-  channel: string,
-  events: readonly Draft[],
-  ifMatch?: string,
-): string {
+/** The JSON of a `publish`, with the payloads' own text inside. */
+function formatPublish(ref: number, channel: string, events: readonly Draft[], ifMatch?: string): string {
   const condition = ifMatch === undefined ? "" : `,"ifMatch":${JSON.stringify(ifMatch)}`;
   return `{"type":"publish","ref":${ref},"channel":${JSON.stringify(channel)},"events":[${events.map(formatDraft).join(",")}]${condition}}`;
 }

@@ -100,9 +100,14 @@ export function parseDraft(json: unknown, dataText?: string): Draft {
   if (!isRecord(json) || json.data === undefined) {
     throw new HoldfastError("bad_event", `An event to publish looks like {"data":…}, not ${quoted(json)}.`);
   }
-  const { type, key, id } = json as Labels;
+  return toDraft(json, parsePayload(json.data, json.encoding, dataText));
+}
+
+/** An event to publish of a payload and the labels that are among `fields`; throws `bad_event`. Rule EVT-2. */
+export function toDraft(fields: Readonly<Record<string, unknown>>, payload: Payload): Draft {
+  const { type, key, id } = fields as Labels;
   checkLabels({ type, key, id });
-  return { payload: parsePayload(json.data, json.encoding, dataText), ...given({ type, key, id }) };
+  return { payload, ...given({ type, key, id }) };
 }
 
 /** The labels that are there. */
@@ -147,5 +152,7 @@ function parseData(data: unknown, encoding: unknown): unknown {
     if (encoding === "text") return data;
     if (encoding === "base64") return decodeBase64(data);
   }
+  // MessagePack carries bytes as they are; in JSON there are none.
+  if (data instanceof Uint8Array && encoding === "base64") return data;
   throw new HoldfastError("bad_message", `This client cannot read events of encoding ${quoted(encoding)}.`);
 }

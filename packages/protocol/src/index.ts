@@ -1,6 +1,7 @@
 export * from "./bytes.ts";
 export * from "./channel.ts";
 export * from "./client-messages.ts";
+export * from "./codec.ts";
 export * from "./cursor.ts";
 export * from "./errors.ts";
 export * from "./event.ts";

@@ -3,6 +3,7 @@ import test, { describe } from "node:test";
 import fc from "fast-check";
 import { HoldfastError, outcomes } from "./errors.ts";
 import { formatEvent } from "./event.ts";
+import { msgpackCodec, packControl } from "./msgpack/index.ts";
 import { textPayload } from "./payload.ts";
 import {
   checkServerMessage,
@@ -64,6 +65,11 @@ for (const message of full) {
   describe(message.type, () => {
     test("decodes to what was encoded", () => {
       assert.deepEqual(decodeServerMessage(JSON.stringify(message)), message);
+    });
+
+    test("[PACK-1] in MessagePack decodes to what was encoded", () => {
+      if (message.type === "events") return;
+      assert.deepEqual(checkServerMessage(msgpackCodec.decode(packControl(message))), message);
     });
 
     test("passes with fields of a later protocol", () => {

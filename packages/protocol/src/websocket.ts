@@ -1,6 +1,7 @@
 import type { Bytes } from "./bytes.ts";
 
-export const subprotocols = { json: "holdfast.v1.json" } as const;
+/** The forms in which messages are written on a WebSocket. Rule SES-5. */
+export const subprotocols = { json: "holdfast.v1.json", msgpack: "holdfast.v1.msgpack" } as const;
 
 const opcodes = { text: 0x81, binary: 0x82 } as const;
 

@@ -4,7 +4,7 @@ import { tokenOf } from "./gatekeeper.ts";
 import type { Node } from "./node.ts";
 import { parseParameters, startOf } from "./parameters.ts";
 import { channelOf } from "./routes.ts";
-import { type Opened, serveChannel, serveSession } from "./transports/websocket.ts";
+import { chooseSubprotocol, type Opened, serveChannel, serveSession } from "./transports/websocket.ts";
 
 /** What goes on once the handshake is done. */
 type Open = (opened: Opened) => void;
@@ -36,10 +36,10 @@ function offeredSubprotocols(request: IncomingMessage): string[] {
 async function openSession(node: Node, request: IncomingMessage, query: string): Promise<Open> {
   parseParameters(query, []);
   const offered = offeredSubprotocols(request);
-  if (offered.length > 0 && !offered.includes(subprotocols.json)) {
+  if (offered.length > 0 && chooseSubprotocol(offered) === undefined) {
     throw new HoldfastError(
       "unsupported_subprotocol",
-      `The subprotocol here is ${subprotocols.json}, not ${quoted(offered.join(", "))}.`,
+      `The subprotocols here are ${Object.values(subprotocols).join(" and ")}, not ${quoted(offered.join(", "))}.`,
     );
   }
   const gate = node.gatekeeper.gateFor(request);

@@ -1,22 +1,24 @@
 import type { Loss } from "@holdfast/core/client";
+import type { Bytes, Codec, Hello } from "@holdfast/protocol";
 
 /** One way to the server, as a transport opens it. */
 export interface LinkRequest {
   /** The server's address; ends with a slash. */
   readonly url: URL;
   /** What is said first. */
-  readonly hello: string;
+  readonly hello: Hello;
   /** How long the server may hold its answer, in ms; only a long poll has it. */
   readonly waitMs: number;
 }
 
 /** Told what becomes of a link; nothing more after `answered` or `lost`, and nothing at all after `close`. */
 export interface LinkHandlers {
-  /** It was accepted. */
-  opened(): void;
+  /** It was accepted, and speaks this: on HTTP JSON. */
+  opened(codec: Codec): void;
   /** Bytes came that are no message yet. */
   heard(): void;
-  message(json: unknown): void;
+  /** As parsed from JSON, whatever it was written in. */
+  message(message: unknown): void;
   /** A poll was answered whole; `more` says that asking again would bring more. */
   answered(more: boolean): void;
   lost(loss: Loss): void;
@@ -30,17 +32,17 @@ export function whileOpen(handlers: LinkHandlers, closed: AbortSignal): LinkHand
       if (!closed.aborted) tell(...given);
     };
   return {
-    opened: guard(() => handlers.opened()),
+    opened: guard((codec: Codec) => handlers.opened(codec)),
     heard: guard(() => handlers.heard()),
-    message: guard((json: unknown) => handlers.message(json)),
+    message: guard((message: unknown) => handlers.message(message)),
     answered: guard((more: boolean) => handlers.answered(more)),
     lost: guard((loss: Loss) => handlers.lost(loss)),
   };
 }
 
 export interface Link {
-  /** Only a WebSocket can speak. */
-  send?(text: string): void;
+  /** Only a WebSocket can speak: text in a text frame, bytes in a binary one. */
+  send?(message: string | Bytes): void;
   /** Releases everything. */
   close(): void;
 }
@@ -49,6 +51,8 @@ export interface Link {
 export interface Network {
   readonly fetch: typeof globalThis.fetch;
   readonly WebSocket: typeof globalThis.WebSocket | undefined;
+  /** What a WebSocket speaks if the server does as well; else both speak JSON. */
+  readonly codec?: Codec;
 }
 
 export type OpenLink = (request: LinkRequest, handlers: LinkHandlers, network: Network) => Link;

@@ -1,4 +1,4 @@
-import { HoldfastError, isRecord } from "@holdfast/protocol";
+import { formatClientMessage, HoldfastError, isRecord, jsonCodec } from "@holdfast/protocol";
 import { hasType, readJson, toFailure, toLoss } from "../answer.ts";
 import { type Link, type LinkHandlers, type LinkRequest, type Network, whileOpen } from "./link.ts";
 
@@ -20,13 +20,19 @@ async function exchange(
   const target = new URL("connect", url);
   if (waitMs > 0) target.searchParams.set("wait", String(waitMs / 1000));
   const headers = { Accept: "application/json", "Content-Type": "application/json" };
-  const init = { method: "POST", headers, body: hello, cache: "no-store", signal } as const;
+  const init = {
+    method: "POST",
+    headers,
+    body: formatClientMessage(hello),
+    cache: "no-store",
+    signal,
+  } as const;
   const response = await network.fetch(target, init);
   if (response.status !== 200 || !hasType(response, "application/json")) {
     handlers.lost(await toLoss(response));
     return;
   }
-  handlers.opened();
+  handlers.opened(jsonCodec);
   const answer = await readJson(response, () => handlers.heard());
   if (!isRecord(answer) || !Array.isArray(answer["messages"])) {
     throw new HoldfastError("bad_message", "The answer holds no list of messages.");

@@ -1,4 +1,4 @@
-import { parseJson, SseParser } from "@holdfast/protocol";
+import { formatClientMessage, jsonCodec, parseJson, SseParser } from "@holdfast/protocol";
 import { hasType, readText, toFailure, toLoss } from "../answer.ts";
 import { type Link, type LinkHandlers, type LinkRequest, type Network, whileOpen } from "./link.ts";
 
@@ -22,14 +22,20 @@ async function stream(
   signal: AbortSignal,
 ): Promise<void> {
   const headers = { Accept: "text/event-stream", "Content-Type": "application/json" };
-  const init = { method: "POST", headers, body: hello, cache: "no-store", signal } as const;
+  const init = {
+    method: "POST",
+    headers,
+    body: formatClientMessage(hello),
+    cache: "no-store",
+    signal,
+  } as const;
   const response = await network.fetch(new URL("connect", url), init);
   // A 200 of another type is a proxy's page, or an error that nobody marked as one.
   if (response.status !== 200 || !hasType(response, "text/event-stream")) {
     handlers.lost(await toLoss(response));
     return;
   }
-  handlers.opened();
+  handlers.opened(jsonCodec);
   const parser = new SseParser(({ data }) => handlers.message(parseJson(data)));
   await readText(response, (piece) => {
     handlers.heard();

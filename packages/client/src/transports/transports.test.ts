@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { jsonCodec } from "@holdfast/protocol";
 import { until } from "../fake-server.test.ts";
 import type { LinkHandlers, Network, OpenLink } from "./link.ts";
 import { openLongPoll } from "./long-poll.ts";
@@ -7,7 +8,9 @@ import { openPoll } from "./poll.ts";
 import { openSse } from "./sse.ts";
 import { openWebSocket } from "./websocket.ts";
 
-const request = { url: new URL("https://example.com/live/"), hello: '{"type":"hello"}', waitMs: 0 };
+const hello = { type: "hello", subscriptions: [] } as const;
+const helloText = '{"type":"hello","subscriptions":[]}';
+const request = { url: new URL("https://example.com/live/"), hello, waitMs: 0 };
 
 /** Records what a transport tells. */
 function recorder(): { told: unknown[][]; handlers: LinkHandlers } {
@@ -48,7 +51,7 @@ for (const [name, transport, type] of streams) {
     await until(() => told.length > 1);
     assert.equal(asked[0]?.url, "https://example.com/live/connect");
     const { method, body, headers, cache } = asked[0]?.init ?? {};
-    assert.deepEqual({ method, body, cache }, { method: "POST", body: request.hello, cache: "no-store" });
+    assert.deepEqual({ method, body, cache }, { method: "POST", body: helloText, cache: "no-store" });
     assert.deepEqual(headers, { Accept: type, "Content-Type": "application/json" });
   });
 
@@ -75,7 +78,11 @@ test("[SES-6] a long poll says how long it may be held", async () => {
   );
   await until(() => told.length === 3);
   assert.equal(asked[0]?.url, "https://example.com/live/connect?wait=15");
-  assert.deepEqual(told, [["opened"], ["message", { type: "pong" }], ["answered", true]]);
+  assert.deepEqual(told, [
+    ["opened", jsonCodec],
+    ["message", { type: "pong" }],
+    ["answered", true],
+  ]);
 });
 
 test("a poll's answer of another shape is none", async () => {
@@ -90,7 +97,7 @@ test("a stream is read message by message, and told to be over when it is", asyn
   const { told } = open(openSse, typed("text/event-stream", ': hi\n\ndata: {"a":1}\n\ndata: {"a":2}\n\n'));
   await until(() => told.length === 4);
   assert.deepEqual(told, [
-    ["opened"],
+    ["opened", jsonCodec],
     ["message", { a: 1 }],
     ["message", { a: 2 }],
     ["lost", { type: "ended" }],
@@ -146,8 +153,11 @@ test("a WebSocket says hello first, and gives each message on", () => {
   socket.happen("open");
   link.send?.("more");
   socket.happen("message", { data: '{"type":"pong"}' });
-  assert.deepEqual(socket.sent, [request.hello, "more"]);
-  assert.deepEqual(told, [["opened"], ["message", { type: "pong" }]]);
+  assert.deepEqual(socket.sent, [helloText, "more"]);
+  assert.deepEqual(told, [
+    ["opened", jsonCodec],
+    ["message", { type: "pong" }],
+  ]);
 });
 
 test("a WebSocket that says what is no JSON text is closed", () => {
@@ -178,5 +188,5 @@ test("a WebSocket that was closed tells nothing any more", () => {
   link.close();
   socket.happen("message", { data: "{}" });
   socket.happen("close", { code: 1006, reason: "" });
-  assert.deepEqual(told, [["opened"]]);
+  assert.deepEqual(told, [["opened", jsonCodec]]);
 });

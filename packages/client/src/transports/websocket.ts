@@ -1,5 +1,5 @@
 import { closeError, type Loss } from "@holdfast/core/client";
-import { parseJson, subprotocols } from "@holdfast/protocol";
+import { type Codec, jsonCodec } from "@holdfast/protocol";
 import { toFailure } from "../answer.ts";
 import type { Link, LinkHandlers, LinkRequest, Network } from "./link.ts";
 import { openAbortable } from "./node-websocket.ts";
@@ -7,7 +7,7 @@ import { openAbortable } from "./node-websocket.ts";
 /** How long a server may take to answer a close, where the platform lets us choose. */
 const closeTimeoutMs = 1_000;
 
-/** One WebSocket, a message a text frame. */
+/** One WebSocket, a message a frame: text in JSON, binary in another codec. Rule SES-5. */
 export function openWebSocket(request: LinkRequest, handlers: LinkHandlers, network: Network): Link {
   const target = new URL("connect", request.url);
   target.protocol = target.protocol === "https:" ? "wss:" : "ws:";
@@ -17,10 +17,15 @@ export function openWebSocket(request: LinkRequest, handlers: LinkHandlers, netw
     isOver = true;
     handlers.lost(loss);
   };
+  const offers = network.codec === undefined ? [jsonCodec] : [network.codec, jsonCodec];
   let opened: ReturnType<typeof openAbortable>;
   try {
     if (network.WebSocket === undefined) throw new Error("This platform has no WebSocket.");
-    opened = openAbortable(network.WebSocket, target.href, [subprotocols.json]);
+    opened = openAbortable(
+      network.WebSocket,
+      target.href,
+      offers.map(({ subprotocol }) => subprotocol),
+    );
   } catch (error) {
     // A page under https may not open ws:, and a worker may have no WebSocket at all.
     queueMicrotask(() => lose(toFailure(error)));
@@ -31,6 +36,8 @@ export function openWebSocket(request: LinkRequest, handlers: LinkHandlers, netw
     };
   }
   const { socket, abort } = opened;
+  socket.binaryType = "arraybuffer";
+  let codec: Codec = jsonCodec;
   const close = () => {
     isOver = true;
     socket.close();
@@ -39,13 +46,14 @@ export function openWebSocket(request: LinkRequest, handlers: LinkHandlers, netw
   };
   socket.addEventListener("open", () => {
     if (isOver) return;
-    socket.send(request.hello);
-    handlers.opened();
+    codec = offers.find(({ subprotocol }) => subprotocol === socket.protocol) ?? jsonCodec;
+    socket.send(codec.encode(request.hello));
+    handlers.opened(codec);
   });
   socket.addEventListener("message", ({ data }) => {
     if (isOver) return;
     try {
-      handlers.message(parseJson(typeof data === "string" ? data : "a binary frame"));
+      handlers.message(codec.decode(typeof data === "string" ? data : new Uint8Array(data as ArrayBuffer)));
     } catch (error) {
       lose(toFailure(error));
       close();
@@ -61,5 +69,5 @@ export function openWebSocket(request: LinkRequest, handlers: LinkHandlers, netw
   });
   // A `close` follows every `error` and says more; but without a listener some platforms take it for uncaught.
   socket.addEventListener("error", () => {});
-  return { send: (text) => socket.send(text), close };
+  return { send: (message) => socket.send(message), close };
 }

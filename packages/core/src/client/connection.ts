@@ -1,4 +1,11 @@
-import { type Draft, HoldfastError, isInstance, parseChannelName } from "@holdfast/protocol";
+import {
+  type Codec,
+  type Draft,
+  HoldfastError,
+  isInstance,
+  jsonCodec,
+  parseChannelName,
+} from "@holdfast/protocol";
 import { Backoff } from "./backoff.ts";
 import { Conversation } from "./conversation.ts";
 import { Credential } from "./credential.ts";
@@ -182,10 +189,10 @@ export class Connection {
 
   // --- what the transports tell -----------------------------------------------------------------
 
-  /** The transport was accepted; nothing of the protocol was heard yet. */
-  linkOpened(id: number, now: number): void {
+  /** The transport was accepted, to be spoken in this codec; nothing of the protocol was heard yet. */
+  linkOpened(id: number, now: number, codec: Codec = jsonCodec): void {
     this.#at(now);
-    this.#lifeline.find(id)?.accepted(now);
+    this.#lifeline.find(id)?.accepted(codec, now);
   }
 
   /** Part of an answer came that is no message yet. */
@@ -194,7 +201,7 @@ export class Connection {
     this.#lifeline.find(id)?.heard(now);
   }
 
-  /** A message came, already parsed from JSON. */
+  /** A message came, as its codec has read it. */
   linkMessage(id: number, json: unknown, now: number): void {
     this.#at(now);
     const link = this.#lifeline.find(id);

@@ -1,4 +1,4 @@
-import { HoldfastError, parseChannelName } from "@holdfast/protocol";
+import { type ClientMessage, type Hello, HoldfastError, parseChannelName } from "@holdfast/protocol";
 import type { Credential } from "./credential.ts";
 import type { Turn } from "./effects.ts";
 import { type Incoming, toError } from "./incoming.ts";
@@ -34,10 +34,17 @@ export class Conversation {
   }
 
   /** What a link says first; it carries from then on what this names. */
-  hello(link: Link): string {
+  hello(link: Link): Hello {
     const { introduction, subscriptions } = this.#parts;
-    const wire = subscriptions.attachAll(link);
-    return JSON.stringify({ type: "hello", token: link.token, ...introduction, subscriptions: wire });
+    const { instance, client } = introduction;
+    const { token } = link;
+    return {
+      type: "hello",
+      ...(token === undefined ? {} : { token }),
+      ...(client === undefined ? {} : { client }),
+      instance,
+      subscriptions: subscriptions.attachAll(link),
+    };
   }
 
   /** Takes a message of the server. Throws `bad_message` or `bad_cursor` where it does not speak the protocol. */
@@ -110,9 +117,9 @@ export class Conversation {
     return link.transport === "websocket" && link.place(channel)?.state === "attached";
   }
 
-  #say(link: Link, message: object): void {
+  #say(link: Link, message: ClientMessage): void {
     const { turn } = this.#parts;
-    turn.emit({ type: "send", link: link.id, text: JSON.stringify(message) });
+    turn.emit({ type: "send", link: link.id, message: link.codec.encode(message) });
     link.sent(turn.now);
   }
 }

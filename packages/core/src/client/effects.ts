@@ -1,4 +1,4 @@
-import type { HoldfastError, Member, PublishResult } from "@holdfast/protocol";
+import type { Bytes, Hello, HoldfastError, Member, PublishResult } from "@holdfast/protocol";
 import type { ChannelEvent } from "./incoming.ts";
 import type { Transport } from "./ladder.ts";
 import type { ConnectionState } from "./state.ts";
@@ -9,16 +9,17 @@ export type Effect =
   /**
    * Open a transport and say `hello` first: `linkOpened` once it was accepted, `linkMessage` for what comes, and
    * `linkLost` or, for an answered poll, `linkAnswered` at its end. On the HTTP transports `hello` is the body, and
-   * `waitMs` how long the server may hold its answer.
+   * `waitMs` how long the server may hold its answer. On a WebSocket it is written by the codec that was agreed on.
    */
   | {
       readonly type: "open";
       readonly link: number;
       readonly transport: Transport;
-      readonly hello: string;
+      readonly hello: Hello;
       readonly waitMs: number;
     }
-  | { readonly type: "send"; readonly link: number; readonly text: string }
+  /** Send a message, encoded already: text in a text frame, bytes in a binary one. */
+  | { readonly type: "send"; readonly link: number; readonly message: string | Bytes }
   /** Release everything the link holds; it is not heard of again. */
   | { readonly type: "close"; readonly link: number }
   /** Ask the same origin over plain HTTP whether it is there: `probed`. */

@@ -1,4 +1,4 @@
-import type { HoldfastError } from "@holdfast/protocol";
+import type { Hello, HoldfastError } from "@holdfast/protocol";
 import type { Backoff } from "./backoff.ts";
 import type { Credential } from "./credential.ts";
 import { Demand } from "./demand.ts";
@@ -12,7 +12,7 @@ import { earliest, type Timing } from "./timing.ts";
 /** What a lifeline needs of the connection that it serves. */
 export interface LifelineHost {
   /** Puts on the link what it is to carry, and answers what it says first. */
-  hello(link: Link): string;
+  hello(link: Link): Hello;
   /** Whether the answer to a poll may be held back until there is news. */
   mayWait(): boolean;
   /** The link comes into use. */
@@ -175,7 +175,8 @@ export class Lifeline {
   }
 
   #ping(link: Link): void {
-    this.#parts.turn.emit({ type: "send", link: link.id, text: '{"type":"ping"}' });
+    const message = link.codec.encode({ type: "ping" });
+    this.#parts.turn.emit({ type: "send", link: link.id, message });
     link.sent(this.#now);
   }
 

@@ -1,4 +1,4 @@
-import type { HoldfastError } from "@holdfast/protocol";
+import { type Codec, type HoldfastError, jsonCodec } from "@holdfast/protocol";
 import type { Transport } from "./ladder.ts";
 import type { Subscription, Wants } from "./subscription.ts";
 import type { Timing } from "./timing.ts";
@@ -39,6 +39,8 @@ export class Link {
   /** The number the shell knows it by; a poll has a new one for each request. */
   id: number;
   phase: LinkPhase = "opening";
+  /** What its messages are written in, once it is accepted. */
+  codec: Codec = jsonCodec;
   /** The token the server knows it by. */
   token: string | undefined;
   readonly #places = new Map<string, Place>();
@@ -101,9 +103,10 @@ export class Link {
     return Math.max(1, Math.floor(Math.min(this.#timing.waitMs, this.heartbeatMs) / 1000)) * 1000;
   }
 
-  accepted(now: number): void {
+  accepted(codec: Codec, now: number): void {
     if (this.phase !== "opening") return;
     this.phase = "accepted";
+    this.codec = codec;
     this.#openedAt = now;
   }
 

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { HoldfastError } from "@holdfast/protocol";
+import { checkClientMessage, HoldfastError } from "@holdfast/protocol";
+import { msgpackCodec, readPackedMessage } from "@holdfast/protocol/msgpack";
 import type { Posted } from "./effects.ts";
 import type { ConnectionOptions } from "./options.ts";
-import { Rig } from "./rig.test.ts";
+import { Rig, welcomeMessage } from "./rig.test.ts";
 
 const result = (offset: number, duplicate = false) => ({ cursor: `k-${offset}`, at: 7, duplicate });
 const published = (ref: number, ...offsets: number[]) => ({
@@ -268,6 +269,22 @@ test("[BND-2] a publish that exceeds the server's limit fails by itself, not wit
   rig.publish(2, "a", "é".repeat(500_000));
   assert.equal(failure(rig)?.code, "too_large");
   assert.deepEqual(refs(rig), [2]);
+});
+
+test("[BND-2] [PACK-1] in MessagePack a publish counts as the bytes that it is", () => {
+  const rig = new Rig({ need: "duplex", transports: ["websocket"] });
+  rig.subscribe("a");
+  const { link } = rig;
+  rig.turn((connection, now) => connection.linkOpened(link, now, msgpackCodec));
+  rig.say(link, welcomeMessage());
+  // In base64 the second would not fit.
+  rig.publish(1, "a", new Uint8Array(1_100_000));
+  rig.publish(2, "a", new Uint8Array(1_000_000));
+  assert.equal(failure(rig)?.code, "too_large");
+  const [message] = rig.all("send").filter((effect) => effect.link === link);
+  assert.ok(message?.message instanceof Uint8Array && message.message.length < 1_000_100);
+  const published = checkClientMessage(readPackedMessage(message.message));
+  assert.ok(published.type === "publish" && published.ref === 2);
 });
 
 test("[SES-3] where the transport only listens, publishing is a POST, and needs no link", () => {

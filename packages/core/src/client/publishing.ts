@@ -1,10 +1,10 @@
 import {
   type Draft,
   formatDraft,
-  formatPublish,
   HoldfastError,
   isRecord,
   type PublishResult,
+  parseCursor,
   payloadBytes,
   utf8Length,
 } from "@holdfast/protocol";
@@ -129,10 +129,16 @@ export class Publishing {
       for (let pending = this.#next(channel); pending.length > 0; pending = this.#next(channel)) {
         const drafts = pending.flatMap((one) => one.drafts);
         const [{ ref, ifMatch } = { ref: 0, ifMatch: undefined }] = pending;
-        const text = formatPublish(ref, channel, drafts, ifMatch);
-        if (!isLonger(text, bytesMax)) {
+        const message = link.codec.encode({
+          type: "publish",
+          ref,
+          channel,
+          events: drafts,
+          ...(ifMatch === undefined ? {} : { ifMatch: parseCursor(ifMatch) }),
+        });
+        if (!isLonger(message, bytesMax)) {
           this.#depart(channel, pending, link);
-          this.#turn.emit({ type: "send", link: link.id, text });
+          this.#turn.emit({ type: "send", link: link.id, message });
           link.sent(this.#turn.now);
           break;
         }
@@ -317,7 +323,8 @@ function resultsOf(json: unknown): readonly PublishResult[] {
   return Array.isArray(results) ? (results as PublishResult[]) : [];
 }
 
-/** Whether the UTF-8 of a text exceeds a limit; counted only when its length leaves a doubt. */
-function isLonger(text: string, bytesMax: number): boolean {
-  return text.length * 3 > bytesMax && utf8Length(text) > bytesMax;
+/** Whether a message exceeds a limit; of a text the bytes are counted only when its length leaves a doubt. */
+function isLonger(message: string | Uint8Array, bytesMax: number): boolean {
+  if (typeof message !== "string") return message.length > bytesMax;
+  return message.length * 3 > bytesMax && utf8Length(message) > bytesMax;
 }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type Draft, toPayload } from "@holdfast/protocol";
+import { type Draft, formatClientMessage, toPayload } from "@holdfast/protocol";
 import { Connection } from "./connection.ts";
 import type { Effect } from "./effects.ts";
 import type { ConnectionOptions } from "./options.ts";
@@ -100,14 +100,20 @@ export class Rig {
 
   /** What the newest link said first. */
   get hello(): { token?: string; instance: string; subscriptions: { channel: string; after?: string }[] } {
-    return JSON.parse(this.open.get(this.link)?.hello ?? "null");
+    return this.#asSent(this.link);
+  }
+
+  #asSent(link: number): typeof this.hello {
+    const hello = this.open.get(link)?.hello;
+    assert.ok(hello !== undefined, "the link is open");
+    return JSON.parse(formatClientMessage(hello));
   }
 
   /** What was sent on a link after its `hello`. */
   sent(link: number): { type: string; [field: string]: unknown }[] {
     return this.all("send")
       .filter((effect) => effect.link === link)
-      .map((effect) => JSON.parse(effect.text));
+      .map((effect) => JSON.parse(String(effect.message)));
   }
 
   /** Follows some channels, asked for in one turn. */
@@ -136,9 +142,7 @@ export class Rig {
 
   /** The server accepts the newest link and answers every subscription, at these heads. */
   welcome(heads: Record<string, string> = {}, link = this.link): number {
-    const { subscriptions } = JSON.parse(this.open.get(link)?.hello ?? "null") as {
-      subscriptions: { channel: string; after?: string }[];
-    };
+    const { subscriptions } = this.#asSent(link);
     this.accept(link);
     this.say(link, welcomeMessage());
     for (const { channel, after } of subscriptions) {

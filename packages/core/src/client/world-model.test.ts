@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { formatClientMessage } from "@holdfast/protocol";
 import { toError } from "./incoming.ts";
 import type { Transport } from "./ladder.ts";
 import type { ConnectionOptions } from "./options.ts";
@@ -48,7 +49,7 @@ export class World {
     const { log, open } = this.rig;
     for (const effect of log.slice(this.#read)) {
       if (effect.type === "open") {
-        const hello = JSON.parse(effect.hello);
+        const hello = JSON.parse(formatClientMessage(effect.hello));
         const { transport } = effect;
         this.#sessions.set(effect.link, { transport, hello, cursors: new Map(), read: 0, isGreeted: false });
       }

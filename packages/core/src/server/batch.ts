@@ -5,14 +5,16 @@ import {
   type LogEvent,
   payloadBytes,
 } from "@holdfast/protocol";
+import { packEvent } from "@holdfast/protocol/msgpack";
 
-/** An event with the JSON that every JSON framing shares, made on first need. */
+/** An event with its JSON and its MessagePack, which all framings of the one or the other share, made on first need. */
 export class EncodedEvent {
   readonly event: LogEvent;
   /** Counted once: it is a walk over the text. */
   readonly payloadBytes: number;
   readonly #epoch: string;
   #json: string | undefined;
+  #packed: Bytes | undefined;
 
   constructor(epoch: string, event: LogEvent) {
     this.#epoch = epoch;
@@ -23,6 +25,11 @@ export class EncodedEvent {
   get json(): string {
     this.#json ??= formatEvent(this.#epoch, this.event);
     return this.#json;
+  }
+
+  get packed(): Bytes {
+    this.#packed ??= packEvent(this.#epoch, this.event);
+    return this.#packed;
   }
 
   get offset(): number {

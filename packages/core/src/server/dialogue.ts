@@ -1,16 +1,19 @@
 import {
   type ClientMessage,
-  decodeClientMessage,
+  checkClientMessage,
   type Hello,
   HoldfastError,
   isRecord,
+  jsonText,
   type Limits,
   parseChannelName,
-  parseJson,
   parseSubscription,
   RefusedRequest,
+  readTextMessage,
   toHoldfastError,
+  type UncheckedClientMessage,
 } from "@holdfast/protocol";
+import { readPackedMessage } from "@holdfast/protocol/msgpack";
 import type { Clock } from "./hubs.ts";
 import type { Gate, Principal } from "./principal.ts";
 import type { Session } from "./session.ts";
@@ -22,12 +25,24 @@ export interface DialogueOptions {
   readonly clock: Clock;
   /** The credential that came with the request itself, used when `hello` brings none. */
   readonly token?: string;
+  /** What the client writes its messages in; JSON unless given. Rule SES-5. */
+  readonly form?: MessageForm;
 }
+
+export type MessageForm = "json" | "msgpack";
+
+/** What came in one frame: a text, or bytes. */
+type Said = string | Uint8Array;
+
+const readers: Readonly<Record<MessageForm, (said: Said) => UncheckedClientMessage>> = {
+  json: (said) => readTextMessage(jsonText(said)),
+  msgpack: readPackedMessage,
+};
 
 /** Where a conversation is: `authenticating` holds what comes in meanwhile, in order. */
 type Phase =
   | { readonly is: "greeting" }
-  | { readonly is: "authenticating"; readonly held: string[] }
+  | { readonly is: "authenticating"; readonly held: Said[] }
   | { readonly is: "open" };
 
 /** The session protocol, spoken on behalf of one session. */
@@ -35,12 +50,14 @@ export class Dialogue {
   readonly #options: DialogueOptions;
   /** When the client must have said `hello`, and must have been found to be who it says. */
   readonly #greetBy: number;
+  readonly #read: (said: Said) => UncheckedClientMessage;
   #phase: Phase = { is: "greeting" };
   /** Renewals follow each other, so that the last token said is the one that counts. */
   #lastRenewal: Promise<void> = Promise.resolve();
 
   constructor(options: DialogueOptions) {
     this.#options = options;
+    this.#read = readers[options.form ?? "json"];
     this.#greetBy = options.clock.now() + options.limits.helloTimeoutMs;
   }
 
@@ -58,19 +75,21 @@ export class Dialogue {
   }
 
   /** Takes one message of the client. */
-  receive(text: string): void {
+  receive(said: Said): void {
     const { session } = this.#options;
     if (session.isClosed) return;
     session.heard();
     if (this.#phase.is === "authenticating") {
-      this.#phase.held.push(text);
+      this.#phase.held.push(said);
       return;
     }
+    let unchecked: UncheckedClientMessage | undefined;
     let message: ClientMessage;
     try {
-      message = decodeClientMessage(text);
+      unchecked = this.#read(said);
+      message = checkClientMessage(unchecked);
     } catch (error) {
-      this.#refuse(toHoldfastError(error), text);
+      this.#refuse(toHoldfastError(error), unchecked?.fields);
       return;
     }
     if (this.#phase.is === "open") this.#answer(message);
@@ -78,19 +97,14 @@ export class Dialogue {
     else this.#hangUp(outOfTurn());
   }
 
-  /** Refuses what is no message of this protocol. Rule SES-4. */
-  refuse(error: HoldfastError): void {
-    const { session } = this.#options;
-    if (this.#phase.is === "greeting") this.#hangUp(error);
-    else session.refuse(error, error instanceof RefusedRequest ? { ref: error.ref } : {});
-  }
-
   /** Refuses a message; one that is, or should have been, `hello` ends the connection. Rules SES-1, SES-4. */
-  #refuse(error: HoldfastError, text: string): void {
-    const type = typeIn(text);
-    if (type === "hello") this.#hangUp(error);
-    else if (type !== undefined && this.#phase.is === "greeting") this.#hangUp(outOfTurn());
-    else this.refuse(error);
+  #refuse(error: HoldfastError, fields: unknown): void {
+    const { session } = this.#options;
+    const type = isRecord(fields) && typeof fields.type === "string" ? fields.type : undefined;
+    const isGreeting = this.#phase.is === "greeting";
+    if (type === "hello" || (type === undefined && isGreeting)) this.#hangUp(error);
+    else if (isGreeting) this.#hangUp(outOfTurn());
+    else session.refuse(error, error instanceof RefusedRequest ? { ref: error.ref } : {});
   }
 
   #hangUp(error: HoldfastError): void {
@@ -101,7 +115,7 @@ export class Dialogue {
 
   async #greet(hello: Hello): Promise<void> {
     const { session } = this.#options;
-    const held: string[] = [];
+    const held: Said[] = [];
     this.#phase = { is: "authenticating", held };
     // What the client says meanwhile waits with it, not here: it is nobody yet.
     session.holdInput(true);
@@ -109,7 +123,7 @@ export class Dialogue {
     session.holdInput(false);
     if (principal === undefined || session.isClosed) return;
     void this.begin(hello, principal);
-    for (const text of held) this.receive(text);
+    for (const said of held) this.receive(said);
   }
 
   async #identify({ token = this.#options.token }: Hello): Promise<Principal | undefined> {
@@ -207,16 +221,6 @@ export class Dialogue {
 
 function channelIn(json: unknown): { channel?: string } {
   return isRecord(json) && typeof json.channel === "string" ? { channel: json.channel } : {};
-}
-
-/** The type of a message that could not be decoded, if it has one. */
-function typeIn(text: string): string | undefined {
-  try {
-    const json = parseJson(text);
-    return isRecord(json) && typeof json.type === "string" ? json.type : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 function outOfTurn(): HoldfastError {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { type ControlMessage, type Cursor, decodeUtf8, type LogEvent, SseParser } from "@holdfast/protocol";
+import { msgpackCodec } from "@holdfast/protocol/msgpack";
 import { Batch, EncodedEvent, type Framing, Notice } from "./batch.ts";
 import { compoundSse, framings } from "./framings.ts";
 
@@ -75,6 +76,29 @@ describe("the session protocol", () => {
       assert.equal(text(framings.sessionText.control(message)), json);
       assert.deepEqual(unframe(framings.sessionWebSocket.control(message)), [json]);
       assert.equal(text(framings.sessionSse.control(message)), `data: ${json}\n\n`);
+    }
+  });
+});
+
+describe("the session protocol in MessagePack", () => {
+  test("[PACK-1] [DUP-1] has the same message in a binary frame, made once for all its readers", () => {
+    const batch = batchOf(order, note);
+    const framed = batch.bytes(framings.msgpackWebSocket);
+    assert.deepEqual([...framed.subarray(0, 2)], [0x82, 126]);
+    const message = msgpackCodec.decode(framed.subarray(4)) as { events: object[] };
+    const inJson = JSON.parse(text(framings.sessionText.events(batch)) ?? "") as object;
+    // Where its encoding was "json" it is there, and undefined.
+    assert.deepEqual(JSON.parse(JSON.stringify(message)), inJson);
+    assert.equal(batch.bytes(framings.msgpackWebSocket), framed);
+    const [first] = batch.events;
+    assert.equal(first?.packed, first?.packed);
+  });
+
+  test("[PACK-1] [SES-7] says everything that the server has to say", () => {
+    for (const message of [subscribed, gap, end, reconnect, heartbeat, error, published, pong]) {
+      const framed = framings.msgpackWebSocket.control(message);
+      assert.deepEqual([framed?.[0], framed?.[1]], [0x82, (framed?.length ?? 0) - 2]);
+      assert.deepEqual(msgpackCodec.decode(framed?.subarray(2) ?? ""), message);
     }
   });
 });

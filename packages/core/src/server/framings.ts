@@ -13,6 +13,7 @@ import {
   pingFrame,
   sseData,
 } from "@holdfast/protocol";
+import { packControl, packEvents } from "@holdfast/protocol/msgpack";
 import type { Batch, EncodedEvent, Framing } from "./batch.ts";
 import { type Compression, deflatedFrame } from "./compression.ts";
 import { type Envelope, layered, slots } from "./layers.ts";
@@ -38,6 +39,16 @@ function enveloped(slot: number, envelope: (json: string) => Bytes): Framing {
 
 /** The bare JSON of each message: the parts of a JSON answer, and what a WebSocket frames. */
 const sessionText = enveloped(slots.sessionText, encodeUtf8);
+
+/** The bare MessagePack of each message, which a WebSocket frames. Rules PACK-1, PACK-2. */
+const sessionMsgpack: Framing = {
+  slot: slots.sessionMsgpack,
+  events({ channel, epoch, from, to, events }) {
+    const packed = events.map((event) => event.packed);
+    return packEvents(channel, `${epoch}-${from}`, `${epoch}-${to}`, packed);
+  },
+  control: packControl,
+};
 
 function sseEvent(event: EncodedEvent, id: string): string {
   const { type, payload } = event.event;
@@ -113,6 +124,7 @@ export function compoundSse(start: ReadonlyMap<string, Cursor>): Framing {
 }
 
 const textFrame: Envelope = (message) => frame("text", message);
+const binaryFrame: Envelope = (message) => frame("binary", message);
 
 /** One channel as WebSocket messages, one event each. Rules WSP-1 to WSP-3. */
 function plainWebSocket(slot: number, envelope: Envelope): Framing {
@@ -148,10 +160,14 @@ export const framings = {
   sessionSse: enveloped(slots.sessionSse, (json) => encodeUtf8(formatSse({ data: json }))),
   plainSse,
   plainWebSocket: plainWebSocket(slots.plainWebSocket, textFrame),
+  msgpackWebSocket: layered(slots.msgpackWebSocket, sessionMsgpack, binaryFrame),
 } as const satisfies Record<string, Framing>;
 
 /** The faces that a WebSocket may have. */
-export type WebSocketFramings = Pick<typeof framings, "sessionWebSocket" | "plainWebSocket">;
+export type WebSocketFramings = Pick<
+  typeof framings,
+  "sessionWebSocket" | "plainWebSocket" | "msgpackWebSocket"
+>;
 
 /** The same faces for connections that have agreed on permessage-deflate. Rules ZIP-1, ZIP-4. */
 export function deflatedWebSocket(compression: Compression): WebSocketFramings {
@@ -159,5 +175,10 @@ export function deflatedWebSocket(compression: Compression): WebSocketFramings {
   return {
     sessionWebSocket: layered(slots.sessionWebSocketDeflated, sessionText, envelope),
     plainWebSocket: plainWebSocket(slots.plainWebSocketDeflated, envelope),
+    msgpackWebSocket: layered(
+      slots.msgpackWebSocketDeflated,
+      sessionMsgpack,
+      deflatedFrame("binary", compression),
+    ),
   };
 }

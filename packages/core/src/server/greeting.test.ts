@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { HoldfastError } from "@holdfast/protocol";
 import { TokenGate } from "./token-gate.test-support.ts";
 import { type Client, type ClientOptions, World } from "./world.test-support.ts";
 
@@ -67,13 +66,13 @@ describe("hello", () => {
     early.say("not JSON");
     assert.deepEqual([early.told, codeOf(early)], [["error bad_json"], "bad_json"]);
     const binary = connect(world);
-    binary.dialogue.refuse(new HoldfastError("bad_json", "Messages are text."));
+    binary.dialogue.receive(Uint8Array.of(0x80));
     assert.equal(codeOf(binary), "bad_json");
     const late = connect(world);
     late.say(hello());
     await world.settle();
     late.say("not JSON");
-    late.dialogue.refuse(new HoldfastError("bad_json", "Messages are text."));
+    late.dialogue.receive(Uint8Array.of(0x80));
     late.say({ type: "ping" });
     assert.deepEqual(late.told, ["welcome", "error bad_json", "error bad_json", "pong"]);
     assert.equal(late.sink.farewell, undefined);

@@ -1,6 +1,6 @@
 export { Batch, EncodedEvent, type Framing } from "./batch.ts";
 export type { Compression, Compressor } from "./compression.ts";
-export { Dialogue, type DialogueOptions } from "./dialogue.ts";
+export { Dialogue, type DialogueOptions, type MessageForm } from "./dialogue.ts";
 export { compoundSse, deflatedWebSocket, framings, type WebSocketFramings } from "./framings.ts";
 export type { Hub } from "./hub.ts";
 export { type Clock, Hubs, type HubsOptions, type HubsStats } from "./hubs.ts";

@@ -12,6 +12,9 @@ export const slots = {
   plainWebSocket: 4,
   sessionWebSocketDeflated: 5,
   plainWebSocketDeflated: 6,
+  sessionMsgpack: 7,
+  msgpackWebSocket: 8,
+  msgpackWebSocketDeflated: 9,
 } as const;
 
 /** What is put around bytes that are complete in themselves: a frame, or compression. */

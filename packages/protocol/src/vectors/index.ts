@@ -1,13 +1,16 @@
 import type { Subscription } from "../client-messages.ts";
 import type { Cursor } from "../cursor.ts";
 import type { ErrorCode } from "../errors.ts";
-import type { ServerMessage } from "../server-messages.ts";
+import type { ControlMessage, ServerMessage } from "../server-messages.ts";
 import type { SseMessage } from "../sse.ts";
 import clientMessages from "./client-messages.json" with { type: "json" };
 import compoundCursors from "./compound-cursors.json" with { type: "json" };
 import cursors from "./cursors.json" with { type: "json" };
 import drafts from "./drafts.json" with { type: "json" };
 import events from "./events.json" with { type: "json" };
+import msgpackClientMessages from "./msgpack-client-messages.json" with { type: "json" };
+import msgpackEvents from "./msgpack-events.json" with { type: "json" };
+import msgpackServerMessages from "./msgpack-server-messages.json" with { type: "json" };
 import problems from "./problems.json" with { type: "json" };
 import refused from "./refused.json" with { type: "json" };
 import serverMessages from "./server-messages.json" with { type: "json" };
@@ -56,6 +59,28 @@ export interface ClientMessageVector extends Vector {
   readonly text: string;
   /** As decoded, but that the payloads of a `publish` are written as vectors. */
   readonly message: { readonly type: string; readonly [field: string]: unknown };
+}
+
+/** A message in MessagePack, as bytes in hex. Rules PACK-1 to PACK-4. */
+export interface MsgpackClientMessageVector extends Vector {
+  readonly message: ClientMessageVector["message"];
+  readonly hex: string;
+}
+
+export interface MsgpackServerMessageVector extends Vector {
+  readonly message: ControlMessage;
+  readonly hex: string;
+}
+
+/** An `events` message in MessagePack. */
+export interface MsgpackEventsVector extends Vector {
+  readonly channel: string;
+  readonly epoch: string;
+  /** The offsets of its cursors. */
+  readonly from: number;
+  readonly to: number;
+  readonly events: readonly EventVector["event"][];
+  readonly hex: string;
 }
 
 export interface SubscriptionVector extends Vector {
@@ -114,7 +139,9 @@ export interface RefusedVector extends Vector {
     | "server message"
     | "JSON payload"
     | "base64"
-    | "UTF-8";
+    | "UTF-8"
+    | "client message in MessagePack"
+    | "server message in MessagePack";
   readonly text?: string;
   /** Instead of `text`, where the input is no text. */
   readonly hex?: string;
@@ -128,6 +155,9 @@ export interface Vectors {
   readonly events: readonly EventVector[];
   readonly drafts: readonly DraftVector[];
   readonly clientMessages: readonly ClientMessageVector[];
+  readonly msgpackClientMessages: readonly MsgpackClientMessageVector[];
+  readonly msgpackServerMessages: readonly MsgpackServerMessageVector[];
+  readonly msgpackEvents: readonly MsgpackEventsVector[];
   readonly subscriptions: readonly SubscriptionVector[];
   readonly serverMessages: readonly ServerMessageVector[];
   readonly sse: readonly SseVector[];
@@ -143,6 +173,9 @@ export const vectors: Vectors = {
   events: events as readonly EventVector[],
   drafts: drafts as readonly DraftVector[],
   clientMessages,
+  msgpackClientMessages: msgpackClientMessages as readonly MsgpackClientMessageVector[],
+  msgpackServerMessages: msgpackServerMessages as readonly MsgpackServerMessageVector[],
+  msgpackEvents: msgpackEvents as readonly MsgpackEventsVector[],
   subscriptions: subscriptions as readonly SubscriptionVector[],
   serverMessages: serverMessages as readonly ServerMessageVector[],
   sse: sse as readonly SseVector[],

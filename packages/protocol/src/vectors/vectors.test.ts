@@ -3,6 +3,8 @@ import { Buffer } from "node:buffer";
 import test, { describe } from "node:test";
 import {
   type ClientMessage,
+  checkClientMessage,
+  checkServerMessage,
   decodeBase64,
   decodeClientMessage,
   decodeServerMessage,
@@ -36,6 +38,7 @@ import {
   sseData,
   toProblem,
 } from "../index.ts";
+import { msgpackCodec, packControl, packEvent, packEvents, readPackedMessage } from "../msgpack/index.ts";
 import { type DraftFields, type PayloadVector, type RefusedVector, vectors } from "./index.ts";
 
 function toPayload(payload: PayloadVector): Payload {
@@ -228,6 +231,49 @@ describe("problem documents", () => {
   }
 });
 
+describe("in MessagePack", () => {
+  const hexOf = (bytes: string | Uint8Array) => Buffer.from(bytes as Uint8Array).toString("hex");
+
+  for (const { name, message, hex } of vectors.msgpackClientMessages) {
+    test(`[VEC-1] [PACK-1] [PACK-4] of a client: ${name}`, () => {
+      assert.equal(hexOf(msgpackCodec.encode(toMessage(message))), hex);
+      assert.deepEqual(checkClientMessage(readPackedMessage(fromHex(hex))), toMessage(message));
+    });
+  }
+
+  for (const { name, message, hex } of vectors.msgpackServerMessages) {
+    test(`[VEC-1] [PACK-1] [PACK-4] of a server: ${name}`, () => {
+      assert.equal(hexOf(packControl(message)), hex);
+      assert.deepEqual(checkServerMessage(msgpackCodec.decode(fromHex(hex))), message);
+    });
+  }
+
+  for (const { name, channel, epoch, from, to, events, hex } of vectors.msgpackEvents) {
+    test(`[VEC-1] [PACK-2] [PACK-4] events: ${name}`, () => {
+      const logEvents = events.map(withPayload);
+      const packed = logEvents.map((event) => packEvent(epoch, event));
+      assert.equal(hexOf(packEvents(channel, `${epoch}-${from}`, `${epoch}-${to}`, packed)), hex);
+      const message = checkServerMessage(msgpackCodec.decode(fromHex(hex)));
+      assert.ok(message.type === "events");
+      assert.deepEqual([message.from, message.to], [`${epoch}-${from}`, `${epoch}-${to}`]);
+      const received = logEvents.map(({ payload, offset, ...rest }) => {
+        const encoding = payload.encoding === "json" ? {} : { encoding: payload.encoding };
+        return { cursor: { epoch, offset }, data: payloadValue(payload), ...encoding, ...rest };
+      });
+      assert.deepEqual(message.events.map(parseEvent), received);
+    });
+  }
+
+  test("[VEC-1] every message with a vector in JSON has one in MessagePack", () => {
+    const types = (list: readonly { message: { type: string } }[]) =>
+      new Set(list.map(({ message }) => message.type));
+    assert.deepEqual(types(vectors.msgpackClientMessages), types(vectors.clientMessages));
+    const server = types(vectors.serverMessages);
+    server.delete("events");
+    assert.deepEqual(types(vectors.msgpackServerMessages), server);
+  });
+});
+
 const decoders: Record<RefusedVector["what"], (text: string, bytes: Uint8Array) => unknown> = {
   channel: parseChannelName,
   cursor: parseCursor,
@@ -241,6 +287,8 @@ const decoders: Record<RefusedVector["what"], (text: string, bytes: Uint8Array) 
   "JSON payload": jsonPayload,
   base64: decodeBase64,
   "UTF-8": (_, bytes) => decodeUtf8(bytes),
+  "client message in MessagePack": (_, bytes) => checkClientMessage(readPackedMessage(bytes)),
+  "server message in MessagePack": (_, bytes) => checkServerMessage(msgpackCodec.decode(bytes)),
 };
 
 describe("refused", () => {

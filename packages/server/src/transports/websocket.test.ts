@@ -120,7 +120,7 @@ test("[WSP-4] [SES-5] a subprotocol that is not spoken is refused before the upg
   const { url } = await startNode(t);
   for (const [path, protocols] of [
     ["/channels/a", ["holdfast.v1.json"]],
-    ["/connect", ["holdfast.v1.msgpack"]],
+    ["/connect", ["holdfast.v2.json"]],
     ["/connect", ["graphql-ws", "soap"]],
   ] as const) {
     const refused = await SocketClient.refused(`${url}${path}`, { protocols: [...protocols] });

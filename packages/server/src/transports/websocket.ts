@@ -37,6 +37,14 @@ class ReasonedWebSocket extends WebSocket {
   }
 }
 
+const spoken: ReadonlySet<string> = new Set(Object.values(subprotocols));
+
+/** The first that the client offers and this server speaks: its order says what it likes best. Rule SES-5. */
+export function chooseSubprotocol(offered: Iterable<string>): string | undefined {
+  for (const one of offered) if (spoken.has(one)) return one;
+  return undefined;
+}
+
 /** Makes what does the handshake and the parsing; it listens to nothing itself. */
 export function createAcceptor({ messageBytesMax }: Limits, closeTimeoutMs: number): WebSocketServer {
   const options = {
@@ -48,8 +56,8 @@ export function createAcceptor({ messageBytesMax }: Limits, closeTimeoutMs: numb
     maxPayload: messageBytesMax,
     closeTimeout: closeTimeoutMs,
     WebSocket: ReasonedWebSocket,
-    // A subprotocol that is not spoken was refused before.
-    handleProtocols: (offered: Set<string>) => offered.has(subprotocols.json) && subprotocols.json,
+    // An offer of which nothing is spoken was refused before.
+    handleProtocols: (offered: Set<string>) => chooseSubprotocol(offered) ?? false,
   };
   return new WebSocketServer(options);
 }
@@ -148,18 +156,19 @@ function tie(session: Session, sink: WebSocketSink, websocket: WebSocket, listen
   websocket.on("error", () => {});
 }
 
-/** Speaks the session protocol on a WebSocket. Rules SES-1 to SES-7. */
+/** Speaks the session protocol on a WebSocket, in the form that was agreed on. Rules SES-1 to SES-7. */
 export function serveSession(
   { node, websocket, socket, faces, gate }: Accepted,
   token: string | undefined,
 ): void {
   const { hubs, limits, clock } = node;
   const sink = new WebSocketSink(node, websocket, socket);
+  const form = websocket.protocol === subprotocols.msgpack ? "msgpack" : "json";
   const session = new Session({
     id: node.nextSessionId(),
     hubs,
     sink,
-    framing: faces.sessionWebSocket,
+    framing: form === "msgpack" ? faces.msgpackWebSocket : faces.sessionWebSocket,
     gate,
     limits,
     clock,
@@ -168,13 +177,10 @@ export function serveSession(
     onClose: () => node.leave(link),
   });
   const credential = token === undefined ? {} : { token };
-  const dialogue = new Dialogue({ session, gate, limits, clock, ...credential });
+  const dialogue = new Dialogue({ session, gate, limits, clock, form, ...credential });
   const link = sink.linkTo(session, dialogue);
   tie(session, sink, websocket, {
-    receive(data, isBinary) {
-      if (isBinary) dialogue.refuse(new HoldfastError("bad_json", "Messages are JSON in text frames."));
-      else dialogue.receive(data.toString());
-    },
+    receive: (data, isBinary) => dialogue.receive(isBinary ? data : data.toString()),
   });
   node.enter(link);
 }

@@ -1,4 +1,5 @@
 import { after, before, describe, test } from "node:test";
+import type { MessageForm } from "@holdfast/core/server";
 import {
   Bench,
   type BenchOptions,
@@ -25,17 +26,22 @@ export { namespaces as conformanceNamespaces };
 /** The four ways to read a channel's URL without a library of ours. */
 export const plainLanes: readonly Lane[] = [plainWebSocket, plainSse, plainLongPoll, plainPoll];
 
-function sessionLanes({ connect }: TransportsUnderTest): readonly Lane[] {
-  return transportNames.map((transport) => ({
-    name: `session ${transport}`,
+function sessionLanes(under: TransportsUnderTest): readonly Lane[] {
+  const inJson = transportNames.map((transport) => sessionLane(under, transport, "json"));
+  return [...inJson, sessionLane(under, "websocket", "msgpack")];
+}
+
+function sessionLane({ connect }: TransportsUnderTest, transport: TransportName, form: MessageForm): Lane {
+  return {
+    name: `session ${transport}${form === "json" ? "" : ` in ${form}`}`,
     face: "session",
     transport,
     read({ url, channel, after: start }, hearer) {
-      const session = connect(url, [transport]);
+      const session = connect(url, [transport], form);
       session.read(channel, start, hearer);
       return () => session.close();
     },
-  }));
+  };
 }
 
 /** Registers a test for every promise that each transport of both faces keeps, and for every change from one to another. */
@@ -68,6 +74,18 @@ export function transportConformance(under: TransportsUnderTest, options: BenchO
           switchBetween(bench, best, other),
         );
       }
+    }
+  });
+  describe("one client in msgpack", () => {
+    const provePacked = onNode(under, { ...options, form: "msgpack" }, 1000);
+    for (const rule of speaking) {
+      provePacked(`${rule.title}, over websocket`, (bench) => rule.prove(bench, "websocket"));
+    }
+    for (const other of transportNames) {
+      if (!areDistinct("websocket", other)) continue;
+      provePacked(`[MOVE-1] [PACK-1] from websocket to ${other} and back`, (bench) =>
+        switchBetween(bench, "websocket", other),
+      );
     }
   });
   describe("lessons of resuming", () => {

@@ -30,7 +30,7 @@ function heartbeat(cursor: string): ServerMessage {
 function broken(...messages: readonly ServerMessage[]): number {
   const faults: string[] = [];
   const audit = new WireAudit("w", (_promise, what) => faults.push(what));
-  audit.asked('{"type":"hello","subscriptions":[{"channel":"news","after":"k-3"}]}');
+  audit.asked({ type: "hello", subscriptions: [{ channel: "news", after: "k-3" }] });
   for (const message of messages) audit.said(message);
   return faults.length;
 }

@@ -20,9 +20,9 @@ export class WireAudit {
     this.#fail = fail;
   }
 
-  /** A message of the client left. */
-  asked(text: string): void {
-    const message = JSON.parse(text) as {
+  /** A message of the client left; as parsed from JSON. */
+  asked(fields: unknown): void {
+    const message = fields as {
       type: string;
       ref?: number;
       subscriptions?: { channel: string; after?: string }[];

@@ -1,5 +1,5 @@
 import { closeError, type Loss, type Posted, toError } from "@holdfast/core/client";
-import { decodeUtf8, isRecord, SseParser } from "@holdfast/protocol";
+import { type Codec, decodeUtf8, isRecord, SseParser } from "@holdfast/protocol";
 import type { Down } from "./line.ts";
 import type { Random } from "./random.ts";
 
@@ -18,28 +18,29 @@ export type Reading = (item: Down) => void;
 
 const reset: Loss = { type: "failed", reason: "The connection was reset." };
 
-/** The text of each of the whole, unmasked frames that servers send. RFC 6455 §5.2. */
-function* framesOf(bytes: Uint8Array): Generator<string> {
+/** What is in each of the whole, unmasked frames that servers send, text or bytes. RFC 6455 §5.2. */
+function* framesOf(bytes: Uint8Array): Generator<string | Uint8Array> {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   for (let at = 0; at < bytes.length; ) {
     const short = view.getUint8(at + 1);
     const header = short < 126 ? 2 : short === 126 ? 4 : 10;
     const length =
       short < 126 ? short : short === 126 ? view.getUint16(at + 2) : Number(view.getBigUint64(at + 2));
-    yield decodeUtf8(bytes.subarray(at + header, at + header + length));
+    const payload = bytes.subarray(at + header, at + header + length);
+    yield view.getUint8(at) === 0x81 ? decodeUtf8(payload) : payload;
     at += header + length;
   }
 }
 
 /** `accepted` is called before the hearer is told, so that `hello` comes first. */
-export function readWebSocket(hearer: LinkHearer, accepted: () => void): Reading {
+export function readWebSocket(hearer: LinkHearer, codec: Codec, accepted: () => void): Reading {
   return (item) => {
     switch (item.is) {
       case "accepted":
         accepted();
         return hearer.opened();
       case "bytes":
-        for (const text of framesOf(item.bytes)) hearer.message(JSON.parse(text));
+        for (const said of framesOf(item.bytes)) hearer.message(codec.decode(said));
         return;
       case "closed": {
         const error = closeError(item.code, item.reason);

@@ -1,5 +1,13 @@
 import { Connection, type Effect, type Timing, type Transport } from "@holdfast/core/client";
-import type { ServerMessage } from "@holdfast/protocol";
+import type { MessageForm } from "@holdfast/core/server";
+import {
+  type Codec,
+  formatClientMessage,
+  type Hello,
+  jsonCodec,
+  type ServerMessage,
+} from "@holdfast/protocol";
+import { msgpackCodec, readPackedMessage } from "@holdfast/protocol/msgpack";
 import type { Checker } from "../history/checker.ts";
 import { WireAudit } from "../history/wire-audit.ts";
 import { type LinkHearer, readAnswer, readPosted, readStream, readWebSocket } from "./client-lines.ts";
@@ -23,12 +31,13 @@ export interface DeviceHost {
   count(what: string): void;
   /** Let a test break the client on purpose. */
   effect(effect: Effect): readonly Effect[];
-  hello(text: string): string;
+  hello(hello: Hello): Hello;
 }
 
 export interface DeviceOptions {
   readonly name: string;
   readonly transports: readonly Transport[];
+  readonly form?: MessageForm;
   readonly toleranceMs: number;
   readonly timing: Partial<Timing>;
   readonly bufferedEventsMax: number;
@@ -48,6 +57,9 @@ export class Device {
   readonly name: string;
   readonly #host: DeviceHost;
   readonly #random: Random;
+  /** What its WebSockets speak. */
+  readonly #form: MessageForm;
+  readonly #codec: Codec;
   readonly #connection: Connection;
   readonly #told: (news: News) => void;
   readonly #links = new Map<number, { readonly line: Line; readonly wire: WireAudit }>();
@@ -60,6 +72,8 @@ export class Device {
     this.name = options.name;
     this.#host = host;
     this.#random = random;
+    this.#form = options.form ?? "json";
+    this.#codec = this.#form === "msgpack" ? msgpackCodec : jsonCodec;
     this.#told = told;
     const chance = random.fork();
     this.#connection = new Connection({
@@ -149,9 +163,9 @@ export class Device {
     }
   }
 
-  #open({ link, transport, hello: text, waitMs }: EffectOf<"open">): void {
-    const hello = this.#host.hello(text);
-    this.#host.trace(() => `${this.name} opens ${transport} ${link}: ${hello}`);
+  #open({ link, transport, hello: meant, waitMs }: EffectOf<"open">): void {
+    const hello = this.#host.hello(meant);
+    this.#host.trace(() => `${this.name} opens ${transport} ${link}: ${JSON.stringify(hello)}`);
     const wire = new WireAudit(`${this.name}/${transport}${link}`, this.#host.checker.fail);
     wire.asked(hello);
     const hearer = this.#hearer(link, transport, wire);
@@ -159,15 +173,16 @@ export class Device {
     this.#links.set(link, { line, wire });
   }
 
-  #dial(transport: Transport, hello: string, waitMs: number, hearer: LinkHearer): Line {
+  #dial(transport: Transport, message: Hello, waitMs: number, hearer: LinkHearer): Line {
     const { dial, random } = this.#host;
+    const hello = formatClientMessage(message);
     if (transport === "sse") return dial(this.name, { kind: "stream", hello }, readStream(hearer, random));
     if (transport !== "websocket")
       return dial(this.name, { kind: "answer", hello, waitMs }, readAnswer(hearer));
     const line = dial(
       this.name,
-      { kind: "websocket" },
-      readWebSocket(hearer, () => line.say(hello)),
+      { kind: "websocket", form: this.#form },
+      readWebSocket(hearer, this.#codec, () => line.say(this.#codec.encode(message))),
     );
     return line;
   }
@@ -182,7 +197,8 @@ export class Device {
       opened: () =>
         tell(
           () => "opened",
-          (connection, now) => connection.linkOpened(link, now),
+          (connection, now) =>
+            connection.linkOpened(link, now, transport === "websocket" ? this.#codec : jsonCodec),
         ),
       heard: () => this.turn((connection, now) => connection.linkHeard(link, now)),
       message: (json) => {
@@ -216,10 +232,10 @@ export class Device {
     };
   }
 
-  #send({ link, text }: EffectOf<"send">): void {
+  #send({ link, message }: EffectOf<"send">): void {
     const open = this.#links.get(link);
-    open?.wire.asked(text);
-    open?.line.say(text);
+    open?.wire.asked(typeof message === "string" ? JSON.parse(message) : readPackedMessage(message).fields);
+    open?.line.say(message);
   }
 
   #probe({ probe }: EffectOf<"probe">): void {

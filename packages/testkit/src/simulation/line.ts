@@ -1,9 +1,10 @@
+import type { MessageForm } from "@holdfast/core/server";
 import { Pipe } from "./pipe.ts";
 import type { Timeline } from "./timeline.ts";
 
 /** What a client asks of a node as it opens a line. */
 export type Request =
-  | { readonly kind: "websocket" }
+  | { readonly kind: "websocket"; readonly form: MessageForm }
   | { readonly kind: "stream"; readonly hello: string }
   | { readonly kind: "answer"; readonly hello: string; readonly waitMs: number }
   | {
@@ -26,12 +27,12 @@ export type Down =
 
 type Up =
   | { readonly is: "request" }
-  | { readonly is: "text"; readonly text: string }
+  | { readonly is: "message"; readonly message: string | Uint8Array }
   | { readonly is: "fin" };
 
 /** The server's side of a line. */
 export interface ServerEnd {
-  receive(text: string): void;
+  receive(message: string | Uint8Array): void;
   /** Some of what was written has left. */
   taken(): void;
   /** The client is gone, as far as the server can tell. */
@@ -101,8 +102,8 @@ export class Line {
   }
 
   /** The client says something. */
-  say(text: string): void {
-    this.up.send({ is: "text", text }, text.length);
+  say(message: string | Uint8Array): void {
+    this.up.send({ is: "message", message }, message.length);
   }
 
   /** The client closes the line; with `late` it still hears what was on its way, as from a line thought dead. */
@@ -125,8 +126,8 @@ export class Line {
       case "request":
         this.#requested();
         return;
-      case "text":
-        this.#server?.receive(item.text);
+      case "message":
+        this.#server?.receive(item.message);
         return;
       case "fin":
         this.down.break();

@@ -1,6 +1,6 @@
 import type { Transport } from "@holdfast/core/client";
 import { transports } from "@holdfast/core/client";
-import type { Mode } from "@holdfast/core/server";
+import type { MessageForm, Mode } from "@holdfast/core/server";
 import { Random } from "./random.ts";
 
 /** What may happen in a step of the plan, each with its weight; a weight of 0 leaves it out of this world. */
@@ -75,6 +75,8 @@ export interface WorldOptions {
 export interface ClientShape {
   readonly transports: readonly Transport[];
   readonly toleranceMs: number;
+  /** What its WebSockets speak; JSON unless given. */
+  readonly form?: MessageForm;
 }
 
 /** In every world something is published and read; what goes wrong differs. */
@@ -103,13 +105,15 @@ export function drawWorld(seed: number, overrides: Partial<WorldOptions> = {}): 
   const weights = Object.fromEntries(
     Object.entries(faults).map(([fault, weight]) => [fault, random.chance(present) ? weight : 0]),
   );
+  // Apart from the rest, which every known seed counts on.
+  const forms = new Random(seed ^ 0x2c1b3c6d);
   const isStrict = random.chance(0.75);
   return {
     seed,
     steps: random.between(40, 120),
     stepMsMax: random.pick([50, 300, 1000]),
     nodes: random.between(1, 2),
-    clients: Array.from({ length: random.between(1, 3) }, () => drawClient(random)),
+    clients: Array.from({ length: random.between(1, 3) }, () => drawClient(random, forms)),
     channels: random.between(1, 3),
     mode: isStrict ? "every" : "latest",
     maxLag: isStrict && random.chance(0.2) ? random.between(5, 30) : 0,
@@ -135,9 +139,13 @@ export function drawWorld(seed: number, overrides: Partial<WorldOptions> = {}): 
   };
 }
 
-function drawClient(random: Random): ClientShape {
+function drawClient(random: Random, forms: Random): ClientShape {
   const chosen = transports.filter(() => random.chance(0.5));
   const rungs = chosen.length === 0 ? [random.pick(transports)] : chosen;
   if (random.chance(0.3)) rungs.reverse();
-  return { transports: rungs, toleranceMs: random.pick([50, 500, 2000]) };
+  return {
+    transports: rungs,
+    toleranceMs: random.pick([50, 500, 2000]),
+    form: forms.pick(["json", "msgpack"]),
+  };
 }

@@ -1,5 +1,6 @@
 import type { AppendResult } from "@holdfast/core/broker";
 import type { Effect } from "@holdfast/core/client";
+import type { Hello } from "@holdfast/protocol";
 import type { Promised } from "../history/violation.ts";
 import type { Down } from "./line.ts";
 import type { Engine } from "./log-engine.ts";
@@ -64,7 +65,7 @@ function lateDown(isHeld: (text: string) => boolean): Sabotage {
     down(item, deliver) {
       const before = held.get(deliver);
       held.delete(deliver);
-      if (before === undefined && item.is === "bytes" && isHeld(Buffer.from(item.bytes).toString())) {
+      if (before === undefined && item.is === "bytes" && isHeld(Buffer.from(item.bytes).toString("latin1"))) {
         held.set(deliver, item);
         return;
       }
@@ -138,7 +139,10 @@ export const sabotages: readonly KnownSabotage[] = [
   {
     title: "[GAP] a resume that forgets where it stood",
     promises: ["GAP", "LIVE"],
-    make: () => ({ hello: (text) => text.replaceAll(/"after":"[^"]*-[^"]*"/g, '"after":"latest"') }),
+    make: () => ({
+      hello: (hello) =>
+        JSON.parse(JSON.stringify(hello).replaceAll(/"after":"[^"]*-[^"]*"/g, '"after":"latest"')) as Hello,
+    }),
   },
   {
     title: "[GAP] a cursor of a lost log taken for one of the present log",
@@ -155,7 +159,7 @@ export const sabotages: readonly KnownSabotage[] = [
   {
     title: '[GAP] "subscribed" after the events',
     promises: ["WIRE"],
-    make: () => lateDown((text) => text.includes('"type":"subscribed"')),
+    make: () => lateDown((text) => /type(":"|.)subscribed/.test(text)),
   },
   {
     title: "[BND] a sink that is never full",
@@ -168,7 +172,7 @@ export const sabotages: readonly KnownSabotage[] = [
     promises: ["BND"],
     make: () => ({
       end: (end) => ({
-        receive: (text) => end.receive(text),
+        receive: (message) => end.receive(message),
         taken: () => end.taken(),
         gone: () => {},
       }),

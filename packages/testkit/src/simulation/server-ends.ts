@@ -3,6 +3,7 @@ import {
   type Farewell,
   type Framing,
   framings,
+  type MessageForm,
   type Principal,
   Session,
   type Sink,
@@ -29,13 +30,14 @@ interface SessionParts {
   readonly framing: Framing;
   /** The client can be heard on this line. */
   readonly hears: boolean;
+  readonly form?: MessageForm;
   readonly principal: Principal;
 }
 
 function openSession(
   node: ServerNode,
   line: Line,
-  parts: SessionParts,
+  { form = "json", ...parts }: SessionParts,
 ): { session: Session; dialogue: Dialogue } {
   const { limits, gate, clock } = node.host;
   const session = new Session({
@@ -47,7 +49,7 @@ function openSession(
     clock,
     onClose: () => node.leave(session),
   });
-  return { session, dialogue: new Dialogue({ session, gate, limits, clock }) };
+  return { session, dialogue: new Dialogue({ session, gate, limits, clock, form }) };
 }
 
 /** Bytes that arrive in the order they were written, and the bound that a session must respect. */
@@ -76,7 +78,9 @@ abstract class LineSink implements Sink {
 
   /** Answers and starts are bounded by what the client asked; what a reader could wait for is not. Rule BND-1. */
   #checkPatience(bytes: Uint8Array): void {
-    const type = /"type":"(events|gap|heartbeat|signal|presence)"/.exec(Buffer.from(bytes).toString())?.[1];
+    // In MessagePack one byte stands between the two words.
+    const said = Buffer.from(bytes).toString("latin1");
+    const type = /type(?:":"|.)(events|gap|heartbeat|signal|presence)/.exec(said)?.[1];
     if (type !== undefined)
       this.node.host.checker.fail("BND", `${this.line}: "${type}" was written to a full sink`);
   }
@@ -115,16 +119,16 @@ function closeOf(farewell: Farewell): [code: number, reason: string] {
 }
 
 /** Serves a WebSocket of the session protocol. */
-export function serveWebSocket(node: ServerNode, line: Line): ServerEnd {
+export function serveWebSocket(node: ServerNode, line: Line, form: MessageForm): ServerEnd {
   const sink = new WebSocketSink(node, line);
-  const framing = framings.sessionWebSocket;
-  const { session, dialogue } = openSession(node, line, { sink, framing, hears: true, principal: {} });
+  const framing = form === "msgpack" ? framings.msgpackWebSocket : framings.sessionWebSocket;
+  const { session, dialogue } = openSession(node, line, { sink, framing, hears: true, principal: {}, form });
   sink.onDrained = () => session.drained();
   node.enter(session, dialogue);
   line.down.send({ is: "accepted" });
   return {
-    receive: (text) => {
-      if (!session.isClosed) dialogue.receive(text);
+    receive: (message) => {
+      if (!session.isClosed) dialogue.receive(message);
     },
     taken: () => sink.taken(),
     gone: () => session.gone(),

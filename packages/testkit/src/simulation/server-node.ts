@@ -113,8 +113,9 @@ export class ServerNode {
     for (const known of this.#lines) if (known.isOver) this.#lines.delete(known);
     this.#lines.add(line);
     const { request } = line;
-    if (request.kind === "websocket") line.answeredBy(this.host.end(serveWebSocket(this, line)));
-    else if (request.kind === "probe") line.down.send({ is: "body", status: 200, text: "{}" });
+    if (request.kind === "websocket") {
+      line.answeredBy(this.host.end(serveWebSocket(this, line, request.form)));
+    } else if (request.kind === "probe") line.down.send({ is: "body", status: 200, text: "{}" });
     else this.#serve(line, request).catch((error: unknown) => this.#refuse(line, error));
   }
 

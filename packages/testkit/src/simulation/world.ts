@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { Effect, Timing } from "@holdfast/core/client";
-import { sameCursor } from "@holdfast/protocol";
+import { type Hello, sameCursor } from "@holdfast/protocol";
 import { Checker } from "../history/checker.ts";
 import type { Violation } from "../history/violation.ts";
 import { Actor } from "./actor.ts";
@@ -20,7 +20,7 @@ export interface Sabotage {
   /** What a client's core wants done, as it is done. */
   readonly effect?: (effect: Effect) => readonly Effect[];
   /** What a client says first. */
-  readonly hello?: (text: string) => string;
+  readonly hello?: (hello: Hello) => Hello;
   /** What arrives at a client. */
   readonly down?: (item: Down, deliver: (item: Down) => void) => void;
   /** What a node does about a line. */
@@ -134,7 +134,7 @@ export class World {
       trace: (line) => this.#tell(line),
       count: (what) => this.#count(what),
       effect: sabotage.effect ?? ((effect) => [effect]),
-      hello: sabotage.hello ?? ((text) => text),
+      hello: sabotage.hello ?? ((hello) => hello),
     };
     const { bufferedEventsMax } = options;
     this.#clients = options.clients.map((shape, index) => {

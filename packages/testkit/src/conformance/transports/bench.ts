@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import type { MessageForm } from "@holdfast/core/server";
 import type { Draft, PublishResult } from "@holdfast/protocol";
 import { FaultProxy } from "../../fault-proxy/fault-proxy.ts";
 import type { Hearer, Lane, TransportName } from "./lane.ts";
@@ -42,13 +43,18 @@ export interface SessionUnderTest {
 export interface TransportsUnderTest {
   /** Starts a node whose channels are kept as `namespaces` says. */
   start(settings: { readonly heartbeatMs: number }): Promise<NodeUnderTest>;
-  /** Its delays are to be short: a backoff that begins with tens of ms, a first byte within a second, a climb after less. */
-  connect(url: string, transports: readonly TransportName[]): SessionUnderTest;
+  /**
+   * Its delays are to be short: a backoff that begins with tens of ms, a first byte within a second, a climb after less.
+   * Its WebSockets speak this form, its other transports JSON.
+   */
+  connect(url: string, transports: readonly TransportName[], form: MessageForm): SessionUnderTest;
 }
 
 export interface BenchOptions {
   /** How long anything that must happen may take, in ms; 30,000. */
   readonly deadlineMs?: number;
+  /** What the clients' WebSockets speak; JSON. */
+  readonly form?: MessageForm;
 }
 
 /** What one rule is tried with: a proxy of its own before the node, and everything that it opened. */
@@ -58,6 +64,7 @@ export class Bench {
   readonly press: Press;
   /** How long anything that must happen may take. */
   readonly deadlineMs: number;
+  readonly #form: MessageForm;
   readonly #open = new Set<() => void>();
 
   readonly #under: TransportsUnderTest;
@@ -66,21 +73,22 @@ export class Bench {
     under: TransportsUnderTest,
     node: NodeUnderTest,
     proxy: FaultProxy,
-    deadlineMs: number,
+    { deadlineMs = 30_000, form = "json" }: BenchOptions,
   ) {
     this.#under = under;
     this.node = node;
     this.proxy = proxy;
     this.press = new Press(node.url);
     this.deadlineMs = deadlineMs;
+    this.#form = form;
   }
 
   static async open(
     under: TransportsUnderTest,
     node: NodeUnderTest,
-    { deadlineMs = 30_000 }: BenchOptions = {},
+    options: BenchOptions = {},
   ): Promise<Bench> {
-    return new Bench(under, node, await FaultProxy.start(node.url), deadlineMs);
+    return new Bench(under, node, await FaultProxy.start(node.url), options);
   }
 
   /** A name that no channel had before. */
@@ -107,7 +115,7 @@ export class Bench {
 
   /** A client of the session protocol, closed at the end. */
   connect(transports: readonly TransportName[], { url = this.proxy.url } = {}): SessionUnderTest {
-    const session = this.#under.connect(url, transports);
+    const session = this.#under.connect(url, transports, this.#form);
     this.#open.add(() => session.close());
     return session;
   }

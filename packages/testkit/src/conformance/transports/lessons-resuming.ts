@@ -246,7 +246,7 @@ export const resuming = [
         const audit = new WireAudit(`${transport} ${round}`, (promise, what) =>
           broken.push(`${promise}: ${what}`),
         );
-        audit.asked(text);
+        audit.asked(JSON.parse(text));
         const isEnough = (all: readonly Message[]) => all.filter(({ type }) => type === "events").length >= 2;
         for (const message of await ask(bench, transport, text, isEnough))
           audit.said(message as ServerMessage);

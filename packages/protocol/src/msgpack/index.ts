@@ -1,0 +1,1 @@
+export { msgpackCodec, packControl, packEvent, packEvents, readPackedMessage } from "./messages.ts";
