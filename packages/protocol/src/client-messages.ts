@@ -18,6 +18,7 @@ import {
   visitElements,
   visitMembers,
 } from "./json.ts";
+import { checkValueNesting } from "./nesting.ts";
 
 export interface Subscription {
   readonly channel: string;
@@ -103,10 +104,10 @@ export function checkClientMessage({ fields: json, toDrafts }: UncheckedClientMe
         type,
         channel: parseChannelName(json.channel),
         key: decodeSignalKey(json.key),
-        data: given(json, "data"),
+        data: givenData(json),
       };
     case "presence":
-      return { type, channel: parseChannelName(json.channel), data: given(json, "data") };
+      return { type, channel: parseChannelName(json.channel), data: givenData(json) };
     case "auth":
       if (typeof json.token !== "string") throw bad('"auth" needs a "token".');
       return { type, token: json.token };
@@ -126,11 +127,11 @@ function list(json: Record<string, unknown>, name: string): readonly unknown[] {
   throw bad(`"${name}" is a list, not ${quoted(value)}.`);
 }
 
-/** A presence without data would read as null, which leaves: what is missing is never guessed. */
-function given(json: Record<string, unknown>, name: string): unknown {
-  const value = json[name];
-  if (value !== undefined) return value;
-  throw bad(`"${String(json.type)}" needs "${name}"; it may be null.`);
+/** What is missing is never guessed: a presence without data would read as null, which leaves. */
+function givenData({ type, data }: Record<string, unknown>): unknown {
+  if (data === undefined) throw bad(`"${String(type)}" needs "data"; it may be null.`);
+  checkValueNesting(data);
+  return data;
 }
 
 const instanceText = /^[A-Za-z0-9_-]{8,64}$/;
@@ -161,9 +162,10 @@ function decodeClientName(client: unknown): { name: string; version: string } {
   throw bad('"client" looks like {"name":"…","version":"…"}.');
 }
 
-/** Reads one subscription; throws `bad_message`, `bad_channel`, `bad_cursor` or `bad_parameter`. */
+/** Reads one subscription; throws `bad_message`, `bad_channel`, `bad_cursor`, `bad_parameter` or `bad_event`. */
 export function parseSubscription(json: unknown): Subscription {
   if (!isRecord(json)) throw bad(`A subscription looks like {"channel":"orders"}, not ${quoted(json)}.`);
+  checkValueNesting(json.join);
   return {
     channel: parseChannelName(json.channel),
     start: parseStart(json.after, json.last),

@@ -7,6 +7,7 @@ export * from "./errors.ts";
 export * from "./event.ts";
 export { isRecord, parseJson } from "./json.ts";
 export * from "./limits.ts";
+export { checkValueNesting, nestingMax } from "./nesting.ts";
 export {
   decodePayload,
   jsonPayload,

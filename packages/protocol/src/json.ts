@@ -55,7 +55,8 @@ export function valueEnd(text: string, start: number): number {
   throw cutShort();
 }
 
-function stringEnd(text: string, start: number): number {
+/** Where the string that begins at `start` ends. */
+export function stringEnd(text: string, start: number): number {
   for (let at = text.indexOf('"', start + 1); at !== -1; at = text.indexOf('"', at + 1)) {
     let backslashes = 0;
     while (text[at - 1 - backslashes] === "\\") backslashes++;

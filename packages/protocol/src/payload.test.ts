@@ -3,6 +3,7 @@ import { Buffer } from "node:buffer";
 import test, { describe } from "node:test";
 import fc from "fast-check";
 import { encodeUtf8 } from "./bytes.ts";
+import { nestingMax } from "./nesting.ts";
 import { decodePayload, jsonPayload, payloadBytes, payloadValue, textPayload, toPayload } from "./payload.ts";
 
 /** Without backslashes: V8 can take a name for an earlier one that holds one (nodejs/node#63785). */
@@ -52,11 +53,19 @@ describe("JSON", () => {
     }
   });
 
-  test("[EVT-1] nested a million deep, it is carried or refused, and ends nothing", () => {
-    // JSON.parse of V8 does not recurse; an engine whose does throws, and that is bad_json.
-    const deep = "[".repeat(1_000_000) + "]".repeat(1_000_000);
-    assert.deepEqual(jsonPayload(deep), { encoding: "json", text: deep });
-    assert.throws(() => jsonPayload(deep.slice(0, -1)), { name: "HoldfastError", code: "bad_json" });
+  test("[EVT-4] nested too deep it is refused, as text and as a value", () => {
+    const nested = (depth: number) => "[".repeat(depth) + "]".repeat(depth);
+    const deepest = nested(nestingMax);
+    assert.deepEqual(jsonPayload(deepest), { encoding: "json", text: deepest });
+    assert.deepEqual(toPayload(JSON.parse(deepest)), { encoding: "json", text: deepest });
+    const refused = { name: "HoldfastError", code: "bad_event" };
+    for (const depth of [nestingMax + 1, 1000, 1_000_000])
+      assert.throws(() => jsonPayload(nested(depth)), refused);
+    assert.throws(() => toPayload(JSON.parse(nested(nestingMax + 1))), refused);
+    // JSON.stringify recurses, and throws of its own.
+    assert.throws(() => toPayload(JSON.parse(nested(1_000_000))), refused);
+    // Text that is never closed is no JSON first of all.
+    assert.throws(() => jsonPayload("[".repeat(1_000_000)), { name: "HoldfastError", code: "bad_json" });
   });
 });
 

@@ -1,6 +1,7 @@
 import { decodeBase64, decodeUtf8, encodeBase64, utf8Length } from "./bytes.ts";
 import { HoldfastError } from "./errors.ts";
 import { parseJson } from "./json.ts";
+import { checkTextNesting } from "./nesting.ts";
 
 /** What an event carries. JSON stays the text it was published as: it is passed through, not re-serialised. Rule EVT-1. */
 export type Payload =
@@ -10,13 +11,17 @@ export type Payload =
 
 const lineBreaks = /[\r\n]+/g;
 
-/** Takes JSON text as a payload after checking it; throws `bad_json`, or `bad_utf8` for half a surrogate pair. Rule EVT-1. */
+/**
+ * Takes JSON text as a payload after checking it; throws `bad_json`, `bad_utf8` for half a surrogate pair, or `bad_event`
+ * for depth. Rules EVT-1, EVT-3, EVT-4.
+ */
 export function jsonPayload(text: string): Payload {
   parseJson(text);
   return checkedJsonPayload(text);
 }
 
 function checkedJsonPayload(text: string): Payload {
+  checkTextNesting(text);
   // JSON has line breaks only between tokens; as spaces they cannot end an SSE or NDJSON line.
   return { encoding: "json", text: checkWellFormed(text).replace(lineBreaks, " ") };
 }
@@ -31,14 +36,14 @@ function checkWellFormed(text: string): string {
   throw new HoldfastError("bad_utf8", "The text holds half a surrogate pair, which UTF-8 cannot carry.");
 }
 
-/** Takes a value as a payload: buffers and views as bytes, anything else as JSON; throws `bad_event` for what JSON cannot say. */
+/** Takes a value as a payload: buffers and views as bytes, anything else as JSON; throws `bad_event` for what JSON cannot say, and for depth. */
 export function toPayload(data: unknown): Payload {
   if (data instanceof Uint8Array) return { encoding: "base64", bytes: data };
   if (ArrayBuffer.isView(data)) {
     return { encoding: "base64", bytes: new Uint8Array(data.buffer, data.byteOffset, data.byteLength) };
   }
   if (data instanceof ArrayBuffer) return { encoding: "base64", bytes: new Uint8Array(data) };
-  return { encoding: "json", text: stringify(data) };
+  return checkedJsonPayload(stringify(data));
 }
 
 function stringify(data: unknown): string {
@@ -53,7 +58,7 @@ function stringify(data: unknown): string {
   throw new HoldfastError("bad_event", "The data is not a JSON value.", { cause });
 }
 
-/** Bytes of a request or message as a payload of the kind that its media type names; throws `bad_utf8`, `bad_json`. */
+/** Bytes of a request or message as a payload of the kind that its media type names; throws `bad_utf8`, `bad_json`, `bad_event`. */
 export function decodePayload(encoding: Payload["encoding"], bytes: Uint8Array): Payload {
   if (encoding === "base64") return { encoding, bytes };
   const text = decodeUtf8(bytes);

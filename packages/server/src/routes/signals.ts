@@ -1,4 +1,5 @@
 import {
+  checkValueNesting,
   decodeSignalKey,
   decodeUtf8,
   HoldfastError,
@@ -37,6 +38,7 @@ function parseSignal(text: string): { key: string; data: unknown; instance: stri
   if (!isRecord(json) || json.data === undefined) {
     throw new HoldfastError("bad_message", 'A signal looks like {"key":"cursor","data":…}.');
   }
+  checkValueNesting(json.data);
   const { instance } = json;
   if (instance !== undefined && !isInstance(instance)) {
     throw new HoldfastError("bad_message", '"instance" is 8 to 64 of A-Z a-z 0-9 _ -.');
