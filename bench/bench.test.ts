@@ -11,7 +11,7 @@ const names = new Set(["holdfast", "holdfast-session", "ws"]);
 
 for (const scenario of scenarios) {
   test(`${scenario.name} measures every case with a peer beside Holdfast, and loses nothing`, async () => {
-    const some = peers.filter(({ name }) => names.has(name));
+    const some = peers.filter(({ name, only }) => only?.includes(scenario.name) ?? names.has(name));
     const told: Run[] = [];
     const result = await runScenario(scenario, some, {
       size,

@@ -35,6 +35,8 @@ export interface Peer {
   readonly publishing?: readonly PublishWay[];
   /** Why it is not published to in one of the ways; where nothing is said, it knows no such way. */
   readonly notPublishing?: Partial<Readonly<Record<PublishWay["over"], string>>>;
+  /** The scenarios that it is made for; absent: it takes part in all that want no special peers. */
+  readonly only?: readonly string[];
   /** Why it cannot take part, by scenario. */
   readonly cannot?: Readonly<Record<string, string>>;
   /** Why it cannot run on this machine now; undefined when it can. */

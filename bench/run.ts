@@ -26,6 +26,8 @@ export async function runScenario(
   const startedAt = new Date();
   const refusals: Refusal[] = [];
   const peers = candidates.filter((peer) => {
+    // Who is not meant is not refused either.
+    if (peer.only === undefined ? scenario.isSpecial : !peer.only.includes(scenario.name)) return false;
     const reason = peer.absence?.() ?? peer.cannot?.[scenario.name];
     if (reason !== undefined) refusals.push({ peer: peer.name, reason });
     return reason === undefined;

@@ -61,6 +61,8 @@ export interface Target {
 export interface Scenario {
   readonly name: string;
   readonly title: string;
+  /** Only peers that are made for it take part. */
+  readonly isSpecial?: boolean;
   /** What it does, in a sentence or two. */
   readonly about: string;
   /**

@@ -27,6 +27,8 @@ export interface Window extends Arrival, CpuTime {
   /** To each channel. */
   readonly events: number;
   readonly seconds: number;
+  /** What the readers received for each event, all told. */
+  readonly bytesPerDelivery: number;
   /** Events that a socket read brought on the average. */
   readonly eventsPerRead: number;
   readonly delays: Histogram;
@@ -90,12 +92,14 @@ function windowOf(published: Published, catches: readonly Catch[]): Omit<Window,
   for (const one of catches) delays.add(one.delays);
   const arrival = arrivalOf(catches);
   const reads = catches.reduce((sum, one) => sum + one.reads, 0);
+  const bytes = catches.reduce((sum, one) => sum + one.bytes, 0);
   const lastUs = Math.max(published.startUs, ...catches.map((one) => one.lastUs));
   return {
     ...arrival,
     events: published.events,
     latestUs: published.latestUs,
     seconds: (lastUs - published.startUs) / 1e6,
+    bytesPerDelivery: arrival.deliveries === 0 ? 0 : bytes / arrival.deliveries,
     eventsPerRead: reads === 0 ? 0 : arrival.deliveries / reads,
     delays,
   };

@@ -1,5 +1,6 @@
 import type { Dialect } from "./dialect.ts";
 import { type Counts, Histogram } from "./histogram.ts";
+import { Inflater } from "./inflater.ts";
 import { type Crew, Reader } from "./reader.ts";
 import { Tally } from "./tally.ts";
 
@@ -28,6 +29,8 @@ export interface Catch {
   readonly lastUs: number;
   /** Socket reads that brought events: fewer than events where they come several at a time. */
   readonly reads: number;
+  /** All that was received, framing and compression included. */
+  readonly bytes: number;
   readonly delays: Counts;
 }
 
@@ -43,6 +46,7 @@ export class ReaderCrew implements Crew {
   readonly port: number;
   readonly payloadBytes: number;
   readonly buffer = Buffer.allocUnsafeSlow(bufferBytes);
+  readonly inflater = new Inflater();
   readonly #spec: CrewSpec;
   readonly #delays: Histogram | undefined;
   readonly #readers: Reader[] = [];
@@ -110,7 +114,10 @@ export class ReaderCrew implements Crew {
   /** Begins a window. */
   begin(): void {
     for (const reader of this.#readers) this.#baselines.set(reader, reader.tally.events);
-    for (const { tally } of this.#readers) tally.disordered = 0;
+    for (const { tally } of this.#readers) {
+      tally.disordered = 0;
+      tally.bytes = 0;
+    }
     this.#delays?.clear();
     this.#reads = 0;
     this.#lastUs = 0;
@@ -159,8 +166,9 @@ export class ReaderCrew implements Crew {
   #caught() {
     if (this.#failure !== undefined) throw this.#failure;
     const disordered = this.#readers.reduce((count, { tally }) => count + tally.disordered, 0);
+    const bytes = this.#readers.reduce((sum, { tally }) => sum + tally.bytes, 0);
     const delays = this.#delays?.counts ?? [];
-    return { events: this.#events, disordered, lastUs: this.#lastUs, reads: this.#reads, delays };
+    return { events: this.#events, bytes, disordered, lastUs: this.#lastUs, reads: this.#reads, delays };
   }
 
   async #until(timeoutMs: number, isComplete: () => boolean): Promise<void> {

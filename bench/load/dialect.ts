@@ -1,6 +1,8 @@
 /** How a reader speaks with a peer: only what is needed to be given events. */
 export interface Dialect {
   readonly framing: "websocket" | "sse";
+  /** Offers permessage-deflate. The server must agree to take over no context (RFC 7692 §7.1.1.1). */
+  readonly offersDeflate?: boolean;
   /** The path of the request that opens a reader of these channels. */
   path(channels: readonly string[]): string;
   /** Said once the connection stands. */

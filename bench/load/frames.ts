@@ -12,6 +12,8 @@ const close = 8;
 /** Walks over the frames of a WebSocket server (RFC 6455 §5.2), which are not masked, by their lengths. */
 export class FrameWalker {
   readonly #listener: FrameListener;
+  /** Whether the payload of the frame that is being read was compressed (RFC 7692 §6). */
+  isDeflated = false;
   #opcode = 0;
   #length = 0;
   #left = 0;
@@ -43,6 +45,7 @@ export class FrameWalker {
 
   #begin(buffer: Uint8Array, at: number): void {
     this.#opcode = (buffer[at] ?? 0) & 15;
+    this.isDeflated = ((buffer[at] ?? 0) & 0x40) !== 0;
     const short = (buffer[at + 1] ?? 0) & 127;
     this.#length = short;
     if (short === 126) this.#length = bigEndian(buffer, at + 2, 2);

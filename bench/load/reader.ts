@@ -2,6 +2,7 @@ import { connect, type Socket } from "node:net";
 import { nowUs } from "../clock.ts";
 import type { Dialect } from "./dialect.ts";
 import { clientFrame, type FrameListener, FrameWalker, pongFrame } from "./frames.ts";
+import type { Inflater } from "./inflater.ts";
 import type { Tally } from "./tally.ts";
 
 /** What all readers of a process share. */
@@ -11,6 +12,8 @@ export interface Crew {
   readonly payloadBytes: number;
   /** What every socket reads into: it is looked through before the next one reads. */
   readonly buffer: Buffer;
+  /** Absent where no deflate is offered. */
+  readonly inflater?: Inflater;
   live(reader: Reader): void;
   /** Events came, by this clock. */
   read(reader: Reader, atUs: number): void;
@@ -31,6 +34,9 @@ export class Reader implements FrameListener {
   /** The beginning of a message that is looked at as text. */
   #text = "";
   #atUs = 0;
+  /** Deflated messages so far, and the beginning of one that came in pieces. */
+  #deflated = 0;
+  #deflatedPart: Buffer | undefined;
 
   constructor(crew: Crew, channels: readonly string[], tally: Tally) {
     this.#crew = crew;
@@ -65,6 +71,7 @@ export class Reader implements FrameListener {
 
   readonly #receive = (size: number, buffer: Uint8Array): boolean => {
     this.#atUs = nowUs();
+    this.tally.bytes += size;
     const before = this.tally.events;
     const from = this.#phase === "opening" ? this.#open(buffer, size) : 0;
     if (from < size) {
@@ -111,6 +118,10 @@ export class Reader implements FrameListener {
   }
 
   body(buffer: Uint8Array, from: number, end: number, length: number, isLast: boolean): void {
+    if (this.#frames?.isDeflated) {
+      this.#inflate(buffer, from, end, isLast);
+      return;
+    }
     this.tally.scan(buffer, from, end, this.#atUs);
     if (this.#phase === "live" && length >= this.#crew.payloadBytes) return;
     this.#text += latin1(buffer, from, end);
@@ -120,6 +131,20 @@ export class Reader implements FrameListener {
     const { ping } = this.#crew.dialect;
     if (message === ping?.asked) this.say(ping.answer);
     else if (this.#phase === "greeting") this.#greet(message);
+  }
+
+  #inflate(buffer: Uint8Array, from: number, end: number, isLast: boolean): void {
+    const part = this.#deflatedPart;
+    const body = part === undefined ? buffer : Buffer.concat([part, buffer.subarray(from, end)]);
+    if (!isLast) {
+      this.#deflatedPart = part === undefined ? Buffer.from(buffer.subarray(from, end)) : (body as Buffer);
+      return;
+    }
+    this.#deflatedPart = undefined;
+    const [start, stop] = part === undefined ? [from, end] : [0, body.length];
+    const message = this.#crew.inflater?.inflate(this.#deflated++, body, start, stop);
+    if (message === undefined) this.#end(new Error("The server deflated what nobody asked it to."));
+    else this.tally.scan(message, 0, message.length, this.#atUs);
   }
 
   ping(): void {
@@ -146,7 +171,15 @@ function latin1(buffer: Uint8Array, from: number, end: number): string {
 const upgrade =
   "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: aG9sZGZhc3QgaXMgYSBiZQ==\r\n";
 
-function request({ framing, path }: Dialect, channels: readonly string[], port: number): string {
-  const wants = framing === "websocket" ? upgrade : "Accept: text/event-stream\r\n";
+const deflateOffer =
+  "Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover; client_no_context_takeover\r\n";
+
+function request(
+  { framing, path, offersDeflate = false }: Dialect,
+  channels: readonly string[],
+  port: number,
+): string {
+  const opens = offersDeflate ? upgrade + deflateOffer : upgrade;
+  const wants = framing === "websocket" ? opens : "Accept: text/event-stream\r\n";
   return `GET ${path(channels)} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n${wants}\r\n`;
 }

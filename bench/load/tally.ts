@@ -12,6 +12,8 @@ const zero = 0x30;
  */
 export class Tally {
   events = 0;
+  /** All that the connection received, as it came. */
+  bytes = 0;
   /** Events whose number did not follow the one before. */
   disordered = 0;
   readonly #skipBytes: number;

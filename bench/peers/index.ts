@@ -1,6 +1,7 @@
 import type { Peer } from "../peer.ts";
 import { betterSse } from "./better-sse.ts";
 import { holdfast } from "./holdfast.ts";
+import { holdfastDeflate, holdfastUndeflated } from "./holdfast-deflate.ts";
 import { holdfastSession } from "./holdfast-session.ts";
 import { holdfastSse } from "./holdfast-sse.ts";
 import { net } from "./net.ts";
@@ -8,6 +9,7 @@ import { netSse } from "./net-sse.ts";
 import { socketIo } from "./socket-io.ts";
 import { socketIoRecovery } from "./socket-io-recovery.ts";
 import { ws } from "./ws.ts";
+import { wsDeflate } from "./ws-deflate.ts";
 
 /** All that can be measured, in the order in which it is shown. */
 export const peers: readonly Peer[] = [
@@ -20,6 +22,9 @@ export const peers: readonly Peer[] = [
   holdfastSse,
   betterSse,
   netSse,
+  holdfastDeflate,
+  holdfastUndeflated,
+  wsDeflate,
 ];
 
 /** Throws when there is no such peer. */

@@ -18,6 +18,8 @@ export type Pace =
 export interface PublishJob {
   readonly channels: readonly string[];
   readonly payloadBytes: number;
+  /** Payloads differ as those of an application do, which compression takes more time for. */
+  readonly isVaried?: boolean;
   readonly durationMs: number;
   readonly pace: Pace;
 }
@@ -112,10 +114,15 @@ class Rounds {
   #next = 0;
   #unacknowledged: Promise<unknown>[] = [];
 
-  constructor(served: Served, { channels, payloadBytes }: PublishJob, sequence: number, endUs: number) {
+  constructor(
+    served: Served,
+    { channels, payloadBytes, isVaried }: PublishJob,
+    sequence: number,
+    endUs: number,
+  ) {
     this.#served = served;
     this.#channels = channels;
-    this.#maker = new PayloadMaker(payloadBytes);
+    this.#maker = new PayloadMaker(payloadBytes, isVaried);
     this.#endUs = endUs;
     this.sequence = sequence;
   }

@@ -1,0 +1,66 @@
+import { Bed } from "../bed/bed.ts";
+import type { Peer } from "../peer.ts";
+import type { Observation, Place, Scenario, Size, Trial } from "../scenario.ts";
+import { scaled } from "../scenario.ts";
+import type { Pace } from "../serve/publisher.ts";
+import { measure, observe } from "./window.ts";
+
+const channels = ["bench"];
+/** Less at a time than in `fan-out`: who compresses for each reader makes a queue of it. */
+const flatOut: Pace = { kind: "flat-out", eventsMax: 16, bytesMax: 16 * 1024 };
+const cases: readonly { readonly payloadBytes: number; readonly pace: Pace }[] = [
+  { payloadBytes: 256, pace: flatOut },
+  { payloadBytes: 1024, pace: flatOut },
+  { payloadBytes: 1024, pace: { kind: "turns" } },
+  { payloadBytes: 4096, pace: flatOut },
+];
+
+function nameOf(readers: number, { payloadBytes, pace }: (typeof cases)[number]): string {
+  return `${pace.kind === "turns" ? "paced" : "flat out"}, ${readers} readers, ${payloadBytes} B`;
+}
+
+function trial(size: Size): Trial {
+  const readers = scaled(1000, size);
+  return {
+    name: `${readers} readers`,
+    run: async (peer: Peer, { execArgv }: Place) => {
+      const observations: Observation[] = [];
+      for (const one of cases) {
+        const { payloadBytes, pace } = one;
+        const spec = { peer: peer.name, groups: [{ channels, readers }], payloadBytes, execArgv };
+        await Bed.with(spec, async (bed) => {
+          const window = await measure(bed, size, { channels, payloadBytes, isVaried: true, pace });
+          const { figures, ...rest } = observe(nameOf(readers, one), window);
+          const { bytesPerDelivery } = window;
+          observations.push({ ...rest, figures: { ...figures, bytesPerDelivery } });
+        });
+      }
+      return observations;
+    },
+  };
+}
+
+export const compressedFanOut: Scenario = {
+  name: "compressed-fan-out",
+  title: "Compressed fan-out: one channel, 1,000 readers with permessage-deflate",
+  about:
+    "As fan-out, flat out (at most 16 events or 16 KiB in a turn of the event loop) or paced, with payloads like an application's and readers that offer permessage-deflate. Readers compare what they get byte by byte, and one of them inflates it.",
+  isSpecial: true,
+  bases: ["ws-deflate"],
+  measures: [
+    { name: "deliveriesPerSecond", title: "deliveries/s", unit: "/s", better: "more" },
+    { name: "deliveriesPerCpuSecond", title: "deliveries per server CPU second", unit: "/s", better: "more" },
+    { name: "bytesPerDelivery", title: "bytes received an event", unit: "B", better: "less" },
+    { name: "eventsPerRead", title: "events a socket read", unit: "", better: "more" },
+  ],
+  plotted: ["deliveriesPerSecond"],
+  targets: cases.map((one) => ({
+    text: `${nameOf(1000, one)}, compressed: at least 5 times ws with permessage-deflate`,
+    case: nameOf(1000, one),
+    measure: "deliveriesPerSecond",
+    peer: "holdfast-deflate",
+    base: "ws-deflate",
+    atLeast: 5,
+  })),
+  trials: (size) => [trial(size)],
+};
