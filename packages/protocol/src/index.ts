@@ -5,6 +5,7 @@ export * from "./codec.ts";
 export * from "./cursor.ts";
 export * from "./errors.ts";
 export * from "./event.ts";
+export { chunk, lastChunk } from "./http-chunk.ts";
 export { isRecord, parseJson } from "./json.ts";
 export * from "./limits.ts";
 export { checkValueNesting, nestingMax } from "./nesting.ts";

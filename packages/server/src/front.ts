@@ -8,6 +8,7 @@ import type { WebSocket, WebSocketServer } from "ws";
 import { noteContinue } from "./body.ts";
 import { extendDeflate, negotiateDeflate } from "./compression/deflate-extension.ts";
 import { ClientGone, Exchange, splitTarget } from "./exchange.ts";
+import { LentSocket } from "./lent-socket.ts";
 import { thrownField } from "./log.ts";
 import { farewellMs, type Node } from "./node.ts";
 import { preflightHeaders } from "./origins.ts";
@@ -57,7 +58,8 @@ export class Front {
   #isSurplus(request: IncomingMessage): boolean {
     // The socket that HTTP/2 shows is a stand-in of its own for each request.
     const { session } = (request as unknown as Partial<Http2ServerRequest>).stream ?? {};
-    return this.#surplus.has(session ?? request.socket);
+    const socket: unknown = request.socket;
+    return this.#surplus.has(session ?? (socket instanceof LentSocket ? socket.original : request.socket));
   }
 
   /** Answers a request that is ours; returns false, and leaves it alone, when it is not. */
@@ -65,9 +67,22 @@ export class Front {
     const target = this.#find(request, prefix);
     if (target === undefined) return false;
     const exchange = new Exchange(this.#node, request, response, target);
+    const before = exchange.isHttp2 ? undefined : this.#current.get(request.socket);
     if (!exchange.isHttp2) this.#current.set(request.socket, exchange);
-    void this.#serve(exchange, target.found);
+    if (before === undefined || before.isGone) void this.#serve(exchange, target.found);
+    else this.#serveAfter(before, exchange, target.found);
     return true;
+  }
+
+  /** Requests that are sent ahead take effect in their order, and no more are read meanwhile. RFC 9112 §9.3.2. */
+  #serveAfter(before: Exchange, exchange: Exchange, found: Match): void {
+    const { socket } = exchange.request;
+    socket.pause();
+    before.onClose(() => {
+      if (socket.destroyed) return;
+      socket.resume();
+      void this.#serve(exchange, found);
+    });
   }
 
   /** Notes that the client of a request waits to be asked for its body. */
@@ -170,6 +185,8 @@ export class Front {
       socket.off("error", fail);
       if (socket.destroyed) return;
       this.#acceptor.handleUpgrade(request, socket, head, (websocket) => {
+        // One that was taken back from HTTP stands still.
+        socket.resume();
         open({ websocket, socket, faces: this.#facesFor(websocket, request) });
       });
     } catch (thrown) {

@@ -3,8 +3,10 @@ import { readFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type ServerOptions, type ServerResponse } from "node:http";
 import { createSecureServer, type Http2Session } from "node:http2";
 import type { AddressInfo, Server, Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import { HoldfastError } from "@holdfast/protocol";
 import type { Front } from "./front.ts";
+import { LentSocket } from "./lent-socket.ts";
 import { thrownField } from "./log.ts";
 import type { Node } from "./node.ts";
 import { ConfigurationError } from "./options.ts";
@@ -108,8 +110,16 @@ function http1Options({ limits }: Node, front: Front): ServerOptions {
   };
 }
 
+/** A server whose sockets are lent to `node:http`, so that streams can have them back. */
 function plainServer(node: Node, front: Front): Server {
-  return createServer(http1Options(node, front));
+  const server = createServer(http1Options(node, front));
+  const serveHttp = server.listeners("connection");
+  server.removeAllListeners("connection");
+  server.on("connection", (socket: Socket) => {
+    const lent = new LentSocket(socket) as unknown as Socket;
+    for (const serve of serveHttp) serve.call(server, lent);
+  });
+  return server;
 }
 
 function secureServer(
@@ -147,8 +157,11 @@ function serve(server: Server, front: Front): void {
     front.noteContinue(request);
     answer(request, response);
   });
-  server.on("upgrade", (request: IncomingMessage, socket: Socket, head: Buffer) => {
-    void front.upgrade(request, socket, head, "");
+  server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    if (socket instanceof LentSocket) {
+      const taken = socket.takeBack();
+      void front.upgrade(request, taken.socket, Buffer.concat([head, taken.head]), "");
+    } else void front.upgrade(request, socket, head, "");
   });
   server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) =>
     front.clientError(error, socket),

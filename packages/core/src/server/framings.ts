@@ -2,6 +2,7 @@ import {
   type Bytes,
   type ControlMessage,
   type Cursor,
+  chunk,
   encodeUtf8,
   formatCompoundCursor,
   formatEvents,
@@ -153,11 +154,13 @@ function plainWebSocket(slot: number, envelope: Envelope): Framing {
   };
 }
 
+const sessionSse = enveloped(slots.sessionSse, (json) => encodeUtf8(formatSse({ data: json })));
+
 /** The faces whose bytes are shared by all their connections. */
 export const framings = {
   sessionText,
   sessionWebSocket: layered(slots.sessionWebSocket, sessionText, textFrame),
-  sessionSse: enveloped(slots.sessionSse, (json) => encodeUtf8(formatSse({ data: json }))),
+  sessionSse,
   plainSse,
   plainWebSocket: plainWebSocket(slots.plainWebSocket, textFrame),
   msgpackWebSocket: layered(slots.msgpackWebSocket, sessionMsgpack, binaryFrame),
@@ -181,4 +184,14 @@ export function deflatedWebSocket(compression: Compression): WebSocketFramings {
       deflatedFrame("binary", compression),
     ),
   };
+}
+
+const chunkedFramings = new Map<Framing, Framing>([
+  [sessionSse, layered(slots.sessionSseChunked, sessionSse, chunk)],
+  [plainSse, layered(slots.plainSseChunked, plainSse, chunk)],
+]);
+
+/** An event stream in the chunks of an HTTP/1.1 body, ready for the socket itself. */
+export function chunked(framing: Framing): Framing {
+  return chunkedFramings.get(framing) ?? layered(slots.own, framing, chunk);
 }

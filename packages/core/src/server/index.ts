@@ -1,7 +1,13 @@
 export { Batch, EncodedEvent, type Framing } from "./batch.ts";
 export type { Compression, Compressor } from "./compression.ts";
 export { Dialogue, type DialogueOptions, type MessageForm } from "./dialogue.ts";
-export { compoundSse, deflatedWebSocket, framings, type WebSocketFramings } from "./framings.ts";
+export {
+  chunked,
+  compoundSse,
+  deflatedWebSocket,
+  framings,
+  type WebSocketFramings,
+} from "./framings.ts";
 export type { Hub } from "./hub.ts";
 export { type Clock, Hubs, type HubsOptions, type HubsStats } from "./hubs.ts";
 export type { Gap, Page } from "./page.ts";

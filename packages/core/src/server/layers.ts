@@ -15,6 +15,8 @@ export const slots = {
   sessionMsgpack: 7,
   msgpackWebSocket: 8,
   msgpackWebSocketDeflated: 9,
+  sessionSseChunked: 10,
+  plainSseChunked: 11,
 } as const;
 
 /** What is put around bytes that are complete in themselves: a frame, or compression. */

@@ -8,7 +8,7 @@ import type { Flushable, Tick } from "../tick.ts";
  *
  * It is full when it and its socket hold `bytesMax` or more; what made it so is still taken whole.
  */
-export abstract class BufferedSink implements Sink, Flushable {
+export abstract class BufferedSink implements Sink, Flushable, Link {
   readonly #tick: Tick;
   readonly #bytesMax: number;
   /** Nearly always there is one write a tick: that needs no list. */
@@ -18,8 +18,8 @@ export abstract class BufferedSink implements Sink, Flushable {
   #enlisted = false;
   #isFull = false;
   #held: boolean;
-  /** Called when a full sink has room again. */
-  onDrained: () => void = () => {};
+  #session: Session | undefined;
+  #timed: Timed | undefined;
 
   /** `held` keeps everything back until `release` is called. */
   constructor(tick: Tick, bytesMax: number, held = false) {
@@ -44,9 +44,19 @@ export abstract class BufferedSink implements Sink, Flushable {
   abstract close(farewell: Farewell): void;
   abstract pauseInput(paused: boolean): void;
 
-  /** This connection as the node keeps it. */
-  linkTo(session: Session, timed: Timed): Link {
-    return new SinkLink(session, timed, this);
+  /** Says whose sink this is, and whose deadlines count. Before anything else happens to it. */
+  serve(session: Session, timed: Timed = session): void {
+    this.#session = session;
+    this.#timed = timed;
+  }
+
+  get session(): Session {
+    if (this.#session === undefined) throw new Error("A sink serves a session.");
+    return this.#session;
+  }
+
+  get timed(): Timed {
+    return this.#timed ?? this.session;
   }
 
   write(bytes: Uint8Array): boolean {
@@ -84,22 +94,6 @@ export abstract class BufferedSink implements Sink, Flushable {
   readonly #drained = (error?: Error | null): void => {
     if (error) return;
     this.#isFull = false;
-    this.onDrained();
+    this.session.drained();
   };
-}
-
-class SinkLink implements Link {
-  readonly session: Session;
-  readonly timed: Timed;
-  readonly #sink: BufferedSink;
-
-  constructor(session: Session, timed: Timed, sink: BufferedSink) {
-    this.session = session;
-    this.timed = timed;
-    this.#sink = sink;
-  }
-
-  get unsent(): number {
-    return this.#sink.unsent;
-  }
 }

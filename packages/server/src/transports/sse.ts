@@ -1,101 +1,12 @@
-import type { ServerResponse } from "node:http";
-import {
-  Dialogue,
-  type Farewell,
-  type Framing,
-  framings,
-  type Gate,
-  type Principal,
-  Session,
-} from "@holdfast/core/server";
-import {
-  type ControlMessage,
-  encodeUtf8,
-  errorMessage,
-  formatSse,
-  type Hello,
-  HoldfastError,
-  type Start,
-} from "@holdfast/protocol";
+import { Dialogue, type Framing, framings, type Gate, type Principal, Session } from "@holdfast/core/server";
+import { type ControlMessage, formatSse, type Hello, HoldfastError, type Start } from "@holdfast/protocol";
 import type { Exchange } from "../exchange.ts";
 import type { Node } from "../node.ts";
-import { BufferedSink } from "./buffered-sink.ts";
 import { observed } from "./observed.ts";
+import { StreamSink, streamHeaders } from "./stream-sink.ts";
 
-const streamHeaders = {
-  "Content-Type": "text/event-stream",
-  "Cache-Control": "no-store, no-transform",
-  "X-Accel-Buffering": "no",
-};
-
-/** Before `begin` nothing leaves, so that a refusal can still be a status. Rules SSE-1, SSE-7. */
-class StreamSink extends BufferedSink {
-  readonly #exchange: Exchange;
-  readonly #response: ServerResponse;
-  readonly #node: Node;
-  /** In which an error is told once the stream has begun; where there is none, its end has to do. */
-  readonly #errors: Framing | undefined;
-
-  constructor(exchange: Exchange, node: Node, errors?: Framing) {
-    super(node.tick, node.limits.connectionBufferBytesMax, true);
-    this.#exchange = exchange;
-    this.#response = exchange.response;
-    this.#node = node;
-    this.#errors = errors;
-  }
-
-  get unsent(): number {
-    return this.#response.writableLength;
-  }
-
-  get isWritable(): boolean {
-    return !this.#exchange.isGone && !this.#response.writableEnded;
-  }
-
-  /** Starts the stream with its headers and what was said so far. */
-  begin(): void {
-    this.#response.writeHead(200, this.#exchange.headersWith(streamHeaders));
-    this.release();
-    this.#response.flushHeaders();
-  }
-
-  protected put(first: Uint8Array, rest: readonly Uint8Array[] | undefined, taken?: () => void): void {
-    if (rest === undefined) {
-      this.#response.write(first, taken);
-      return;
-    }
-    this.#response.cork();
-    this.#response.write(first);
-    for (const [index, bytes] of rest.entries()) {
-      this.#response.write(bytes, index === rest.length - 1 ? taken : undefined);
-    }
-    this.#response.uncork();
-  }
-
-  close(farewell: Farewell): void {
-    if (!this.isWritable) return;
-    if (!this.#response.headersSent) {
-      if (farewell.kind === "refused") this.#exchange.fail(farewell.error);
-      else if (farewell.kind === "ended") this.#exchange.answer(204, undefined);
-      else this.#exchange.fail(new HoldfastError("draining"));
-      return;
-    }
-    if (farewell.kind === "refused") {
-      const last = this.#errors?.control(errorMessage(farewell.error));
-      if (last !== undefined) this.write(last);
-    }
-    this.flush();
-    this.#response.end();
-    this.#exchange.onClose(this.#node.farewells.begin(() => this.#response.destroy()));
-  }
-
-  /** A stream has no input. */
-  pauseInput(): void {}
-}
-
-function openLink(
+function openSession(
   node: Node,
-  exchange: Exchange,
   sink: StreamSink,
   face: { framing: Framing; principal: Principal; gate: Gate },
 ): Session {
@@ -107,12 +18,10 @@ function openLink(
     limits: node.limits,
     clock: node.clock,
     hears: false,
-    onClose: () => node.leave(link),
+    onClose: () => node.leave(sink),
   });
-  const link = sink.linkTo(session, session);
-  sink.onDrained = () => session.drained();
-  exchange.onClose(() => session.gone());
-  node.enter(link);
+  sink.serve(session);
+  node.enter(sink);
   return session;
 }
 
@@ -179,10 +88,10 @@ export async function streamChannels(
   node.admit();
   const stream = new PlainStream(starts.size);
   const sink = new StreamSink(exchange, node);
-  const framing = observed(face, (message) => stream.hear(message));
+  const framing = observed(sink.framing(face), (message) => stream.hear(message));
   const gate = node.gatekeeper.gateFor(exchange.request);
-  sink.write(encodeUtf8(formatSse({ retryMs: drawRetryMs() })));
-  const session = openLink(node, exchange, sink, { framing, principal, gate });
+  sink.writeText(formatSse({ retryMs: drawRetryMs() }));
+  const session = openSession(node, sink, { framing, principal, gate });
   await Promise.all(
     [...starts].map(([channel, start]) =>
       session.subscribe({ channel, start, signals: false, presence: false }),
@@ -214,10 +123,10 @@ export async function streamChannels(
 export function streamSession(node: Node, exchange: Exchange, hello: Hello, principal: Principal): void {
   node.admit();
   const { limits, clock } = node;
-  const framing = framings.sessionSse;
-  const sink = new StreamSink(exchange, node, framing);
+  const sink = new StreamSink(exchange, node, framings.sessionSse);
+  const framing = sink.framing(framings.sessionSse);
   const gate = node.gatekeeper.gateFor(exchange.request);
-  const session = openLink(node, exchange, sink, { framing, principal, gate });
+  const session = openSession(node, sink, { framing, principal, gate });
   const dialogue = new Dialogue({ session, gate, limits, clock });
   // Says `welcome` before it waits for anything.
   void dialogue.begin(hello, principal);

@@ -23,6 +23,7 @@ import type { Farewells } from "../farewells.ts";
 import type { Node } from "../node.ts";
 import { BufferedSink } from "./buffered-sink.ts";
 import { observed } from "./observed.ts";
+import { writeAll } from "./stream-wire.ts";
 
 /** What `ws` closes for by itself, told as everything else is: with the outcome's code as the reason. */
 const ownReasons: ReadonlyMap<number, string> = new Map([
@@ -84,16 +85,7 @@ class WebSocketSink extends BufferedSink {
   }
 
   protected put(first: Uint8Array, rest: readonly Uint8Array[] | undefined, taken?: () => void): void {
-    const socket = this.#socket;
-    if (rest === undefined) {
-      socket.write(first, taken);
-      return;
-    }
-    socket.cork();
-    socket.write(first);
-    const last = rest.length - 1;
-    for (const [index, bytes] of rest.entries()) socket.write(bytes, index === last ? taken : undefined);
-    socket.uncork();
+    writeAll(this.#socket, first, rest, taken);
   }
 
   close(farewell: Farewell): void {
@@ -143,8 +135,7 @@ interface Listening {
 }
 
 /** Ties a session to its socket: everything it is told by the one is passed on to the other. */
-function tie(session: Session, sink: WebSocketSink, websocket: WebSocket, listening: Listening): void {
-  sink.onDrained = () => session.drained();
+function tie(session: Session, websocket: WebSocket, listening: Listening): void {
   const heard = () => session.heard();
   websocket.on("message", (data, isBinary) => {
     if (!session.isClosed) listening.receive(data as Buffer, isBinary);
@@ -174,15 +165,15 @@ export function serveSession(
     clock,
     principal: {},
     hears: true,
-    onClose: () => node.leave(link),
+    onClose: () => node.leave(sink),
   });
   const credential = token === undefined ? {} : { token };
   const dialogue = new Dialogue({ session, gate, limits, clock, form, ...credential });
-  const link = sink.linkTo(session, dialogue);
-  tie(session, sink, websocket, {
+  sink.serve(session, dialogue);
+  tie(session, websocket, {
     receive: (data, isBinary) => dialogue.receive(isBinary ? data : data.toString()),
   });
-  node.enter(link);
+  node.enter(sink);
 }
 
 /** What a plain WebSocket asks for. */
@@ -217,17 +208,17 @@ export async function serveChannel(accepted: Accepted, request: PlainRequest): P
     clock: node.clock,
     principal,
     hears: true,
-    onClose: () => node.leave(link),
+    onClose: () => node.leave(sink),
   });
-  const link = sink.linkTo(session, session);
+  sink.serve(session);
   let published = 0;
-  tie(session, sink, websocket, {
+  tie(session, websocket, {
     receive(data, isBinary) {
       session.heard();
       session.publish(published++, channel, readDraft(isBinary ? "base64" : format, data));
     },
   });
-  node.enter(link);
+  node.enter(sink);
   // Nothing is answered before the position has been told.
   session.holdInput(true);
   await session.subscribe({ channel, start, signals: false, presence: false });

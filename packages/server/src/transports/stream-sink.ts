@@ -1,0 +1,95 @@
+import { chunked, type Farewell, type Framing } from "@holdfast/core/server";
+import { chunk, encodeUtf8, errorMessage, HoldfastError } from "@holdfast/protocol";
+import type { Exchange } from "../exchange.ts";
+import type { Node } from "../node.ts";
+import { BufferedSink } from "./buffered-sink.ts";
+import { openWire, type StreamWire, takesChunks } from "./stream-wire.ts";
+
+export const streamHeaders = {
+  "Content-Type": "text/event-stream",
+  "Cache-Control": "no-store, no-transform",
+  "X-Accel-Buffering": "no",
+};
+
+/** The sink of an event stream. Before `begin` nothing leaves, so that a refusal can still be a status. Rules SSE-1, SSE-7. */
+export class StreamSink extends BufferedSink {
+  /** What the stream answers, until it has begun. */
+  #exchange: Exchange | undefined;
+  #wire: StreamWire | undefined;
+  readonly #isChunked: boolean;
+  readonly #node: Node;
+  /** In which an error is told once the stream has begun; where there is none, its end has to do. */
+  readonly #errors: Framing | undefined;
+  readonly #gone = (): void => this.session.gone();
+  #forgetExchange: (() => void) | undefined;
+
+  constructor(exchange: Exchange, node: Node, errors?: Framing) {
+    super(node.tick, node.limits.connectionBufferBytesMax, true);
+    this.#exchange = exchange;
+    this.#isChunked = takesChunks(exchange.response);
+    this.#node = node;
+    this.#errors = errors;
+    this.#forgetExchange = exchange.onClose(this.#gone);
+  }
+
+  /** A face as it is written to this stream. */
+  framing(face: Framing): Framing {
+    return this.#isChunked ? chunked(face) : face;
+  }
+
+  /** Writes text of the stream that is no message of a session. */
+  writeText(text: string): void {
+    const bytes = encodeUtf8(text);
+    this.write(this.#isChunked ? chunk(bytes) : bytes);
+  }
+
+  get unsent(): number {
+    return this.#wire?.unsent ?? 0;
+  }
+
+  get isWritable(): boolean {
+    return this.#wire?.isWritable ?? this.#exchange?.isGone === false;
+  }
+
+  /** Starts the stream with its headers and what was said so far. */
+  begin(): void {
+    const exchange = this.#exchange;
+    if (exchange === undefined || exchange.isGone) return;
+    this.#forgetExchange?.();
+    this.#forgetExchange = undefined;
+    this.#exchange = undefined;
+    this.#wire = openWire(exchange.response, exchange.headersWith(streamHeaders), this.#isChunked);
+    this.#wire.onClose(this.#gone);
+    this.release();
+  }
+
+  protected put(first: Uint8Array, rest: readonly Uint8Array[] | undefined, taken?: () => void): void {
+    this.#wire?.put(first, rest, taken);
+  }
+
+  close(farewell: Farewell): void {
+    if (!this.isWritable) return;
+    const wire = this.#wire;
+    if (wire === undefined) {
+      this.#answer(farewell);
+      return;
+    }
+    if (farewell.kind === "refused") {
+      const last = this.#errors && this.framing(this.#errors).control(errorMessage(farewell.error));
+      if (last !== undefined) this.write(last);
+    }
+    this.flush();
+    wire.end();
+    wire.onClose(this.#node.farewells.begin(() => wire.destroy()));
+  }
+
+  /** The stream is over before it began. Rule SSE-5. */
+  #answer(farewell: Farewell): void {
+    if (farewell.kind === "refused") this.#exchange?.fail(farewell.error);
+    else if (farewell.kind === "ended") this.#exchange?.answer(204, undefined);
+    else this.#exchange?.fail(new HoldfastError("draining"));
+  }
+
+  /** A stream has no input. */
+  pauseInput(): void {}
+}
