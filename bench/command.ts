@@ -41,6 +41,9 @@ export interface MeasureCommand {
   readonly profile: string | undefined;
 }
 
+/** Where the results are that the repository keeps. */
+export const resultsFolder = join(import.meta.dirname, "results");
+
 const options = {
   list: { type: "boolean", default: false },
   help: { type: "boolean", default: false },
@@ -48,7 +51,7 @@ const options = {
   runs: { type: "string", default: "3" },
   scale: { type: "string", default: "1" },
   seconds: { type: "string", default: "1.2" },
-  out: { type: "string", default: join(import.meta.dirname, "results") },
+  out: { type: "string", default: resultsFolder },
   profile: { type: "string" },
 } as const;
 

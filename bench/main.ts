@@ -1,12 +1,21 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { type Command, help, type MeasureCommand, readCommand, UsageError } from "./command.ts";
+import {
+  type Command,
+  help,
+  type MeasureCommand,
+  readCommand,
+  resultsFolder,
+  UsageError,
+} from "./command.ts";
 import type { Peer } from "./peer.ts";
 import { peers } from "./peers/index.ts";
+import { readResults, summariseAll, updatePageFile, writeReport } from "./report/report.ts";
 import type { Run } from "./result.ts";
 import { runScenario } from "./run.ts";
 import { scenarios } from "./scenarios/index.ts";
 
+const performancePage = join(import.meta.dirname, "../docs/performance.md");
 const number = new Intl.NumberFormat("en", { maximumSignificantDigits: 4 });
 
 function list(): void {
@@ -53,6 +62,14 @@ async function measure(command: MeasureCommand): Promise<void> {
   }
 }
 
+function report(folders: readonly string[], out: string): void {
+  const summaries = summariseAll(readResults(folders), scenarios, peers);
+  writeReport(summaries, out);
+  // Only what is kept in the repository is quoted by its documentation.
+  if (resolve(out) === resolve(resultsFolder)) updatePageFile(performancePage, summaries);
+  console.log(`\nThe report is in ${join(out, "README.md")}.`);
+}
+
 async function obey(command: Command): Promise<void> {
   switch (command.kind) {
     case "help":
@@ -62,9 +79,11 @@ async function obey(command: Command): Promise<void> {
       list();
       return;
     case "report":
+      report(command.folders.length === 0 ? [command.out] : command.folders, command.out);
       return;
     case "measure":
       await measure(command);
+      report([command.out], command.out);
   }
 }
 

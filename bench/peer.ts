@@ -28,6 +28,8 @@ export interface Peer {
   readonly transport: "WebSocket" | "SSE";
   /** Packages whose versions belong to a result. */
   readonly packages: readonly string[];
+  /** It is Holdfast, in one of its faces. */
+  readonly isOurs?: boolean;
   /** Not a system that anybody would use, but what Node's sockets allow. */
   readonly isLimit?: boolean;
   readonly dialect: Dialect;

@@ -27,7 +27,7 @@ export async function runScenario(
   const refusals: Refusal[] = [];
   const peers = candidates.filter((peer) => {
     // Who is not meant is not refused either.
-    if (peer.only === undefined ? scenario.isSpecial : !peer.only.includes(scenario.name)) return false;
+    if (!isMeant(scenario, peer)) return false;
     const reason = peer.absence?.() ?? peer.cannot?.[scenario.name];
     if (reason !== undefined) refusals.push({ peer: peer.name, reason });
     return reason === undefined;
@@ -63,6 +63,11 @@ export async function runScenario(
     refusals,
     runs,
   };
+}
+
+/** Whether a scenario is one that this peer is made for. */
+export function isMeant(scenario: Scenario, { only }: Peer): boolean {
+  return only === undefined ? scenario.isSpecial !== true : only.includes(scenario.name);
 }
 
 async function attempt(

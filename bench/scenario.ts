@@ -51,8 +51,9 @@ export interface Target {
   readonly case: string;
   readonly measure: string;
   readonly peer: string;
-  /** Absent: the figure itself is compared. */
+  /** The peer, or the case of the same peer, to which it is compared; without either, the figure itself is judged. */
   readonly base?: string;
+  readonly baseCase?: string;
   readonly atLeast?: number;
   readonly atMost?: number;
 }

@@ -7,6 +7,7 @@ export const holdfastDeflate: Peer = {
   title: "Holdfast, compression: true",
   transport: "WebSocket",
   packages: [],
+  isOurs: true,
   only: ["compressed-fan-out"],
   dialect: { ...holdfast.dialect, offersDeflate: true },
   async serve() {

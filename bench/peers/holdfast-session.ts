@@ -8,6 +8,7 @@ export const holdfastSession: Peer = {
   title: "Holdfast, session protocol on WebSocket",
   transport: "WebSocket",
   packages: [],
+  isOurs: true,
   dialect: {
     framing: "websocket",
     path: () => "/connect",

@@ -7,6 +7,7 @@ export const holdfastSse: Peer = {
   title: "Holdfast, Server-Sent Events",
   transport: "SSE",
   packages: [],
+  isOurs: true,
   dialect: {
     framing: "sse",
     path: (channels) =>

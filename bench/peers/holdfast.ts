@@ -13,6 +13,7 @@ export const holdfast: Peer = {
   title: "Holdfast, plain WebSocket",
   transport: "WebSocket",
   packages: [],
+  isOurs: true,
   cannot: {
     "many-channels": "a plain WebSocket reads one channel; many take the session protocol (holdfast-session)",
   },

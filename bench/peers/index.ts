@@ -1,5 +1,6 @@
 import type { Peer } from "../peer.ts";
 import { betterSse } from "./better-sse.ts";
+import { centrifugo } from "./centrifugo.ts";
 import { holdfast } from "./holdfast.ts";
 import { holdfastDeflate, holdfastUndeflated } from "./holdfast-deflate.ts";
 import { holdfastSession } from "./holdfast-session.ts";
@@ -18,6 +19,7 @@ export const peers: readonly Peer[] = [
   ws,
   socketIo,
   socketIoRecovery,
+  centrifugo,
   net,
   holdfastSse,
   betterSse,

@@ -19,10 +19,16 @@ const combinations = [
   { readers: 10_000, payloads: [128] },
 ];
 
+const count = new Intl.NumberFormat("en");
+
+function caseName(pace: string, readers: number, payloadBytes: number): string {
+  return `${pace}, ${count.format(readers)} readers, ${count.format(payloadBytes)} B`;
+}
+
 function trial(size: Size, { readers: wanted, payloads }: (typeof combinations)[number]): Trial {
   const readers = scaled(wanted, size);
   return {
-    name: `${readers} readers`,
+    name: `${count.format(readers)} readers`,
     run: async (peer: Peer, { execArgv }: Place) => {
       const observations: Observation[] = [];
       for (const payloadBytes of payloads) {
@@ -30,7 +36,7 @@ function trial(size: Size, { readers: wanted, payloads }: (typeof combinations)[
         await Bed.with(spec, async (bed) => {
           for (const [name, pace] of Object.entries(paces)) {
             const window = await measure(bed, size, { channels, payloadBytes, pace });
-            observations.push(observe(`${name}, ${readers} readers, ${payloadBytes} B`, window));
+            observations.push(observe(caseName(name, readers, payloadBytes), window));
           }
         });
       }
@@ -51,6 +57,39 @@ export const fanOut: Scenario = {
     { name: "eventsPerRead", title: "events a socket read", unit: "", better: "more" },
   ],
   plotted: ["deliveriesPerSecond"],
-  targets: [],
+  targets: [
+    ...["socket.io", "ws"].map((base) => ({
+      text: `flat out to 1,000 readers: at least 5 times ${base}`,
+      case: caseName("flat out", 1000, 128),
+      measure: "deliveriesPerSecond",
+      peer: "holdfast",
+      base,
+      atLeast: 5,
+    })),
+    {
+      text: "one event a turn: at least 0.9 times a bare net loop",
+      case: caseName("paced", 1000, 128),
+      measure: "deliveriesPerSecond",
+      peer: "holdfast",
+      base: "net",
+      atLeast: 0.9,
+    },
+    ...Object.keys(paces).map((pace) => ({
+      text: `SSE, ${pace}: at least 1.5 times better-sse`,
+      case: caseName(pace, 1000, 128),
+      measure: "deliveriesPerSecond",
+      peer: "holdfast-sse",
+      base: "better-sse",
+      atLeast: 1.5,
+    })),
+    ...Object.keys(paces).map((pace) => ({
+      text: `${pace}: a delivery to 10,000 readers costs at most 1.3 times one to 100`,
+      case: caseName(pace, 100, 128),
+      measure: "deliveriesPerCpuSecond",
+      peer: "holdfast",
+      baseCase: caseName(pace, 10_000, 128),
+      atMost: 1.3,
+    })),
+  ],
   trials: (size) => combinations.map((combination) => trial(size, combination)),
 };
