@@ -1,5 +1,11 @@
 import type { ConnectionState, Needs, Timing, Transport } from "@holdfast/core/client";
-import { type Codec, HoldfastError, type PublishResult, parseChannelName } from "@holdfast/protocol";
+import {
+  type Codec,
+  checkJsonValue,
+  HoldfastError,
+  type PublishResult,
+  parseChannelName,
+} from "@holdfast/protocol";
 import { type Delivery, Driver } from "./driver.ts";
 import { Feeds, type General } from "./feeds.ts";
 import { Listeners } from "./listeners.ts";
@@ -91,7 +97,8 @@ export class Client implements Disposable {
    * Reads a channel: iterate over what is returned, or give `onEvent`.
    *
    * Subscribing to a channel that this client follows already costs nothing more: a new reader that starts at `latest`
-   * starts where the client stands. Throws `bad_channel`, `bad_cursor`, `bad_parameter`, and why the client is closed.
+   * starts where the client stands. Throws `bad_channel`, `bad_cursor`, `bad_parameter`, `bad_event` for what cannot be
+   * joined with, and why the client is closed.
    */
   subscribe<Data = unknown>(channel: string, options: SubscribeOptions<Data> = {}): Subscription<Data> {
     const reader = new Reader<Data>(channel, options, {
@@ -128,10 +135,11 @@ export class Client implements Disposable {
 
   /**
    * Sends an ephemeral message to those who read the channel now; of each `key` only the newest matters. It is lost
-   * where the server cannot be reached. Throws `bad_channel`, and why the client is closed.
+   * where the server cannot be reached. Throws `bad_channel`, `bad_event`, and why the client is closed.
    */
   signal(channel: string, data: unknown, options: { readonly key?: string } = {}): void {
     const { key = "" } = options;
+    checkJsonValue(data);
     this.#feeds.main.tell((connection, now) => connection.signal(parseChannelName(channel), key, data, now));
   }
 

@@ -1,5 +1,5 @@
 import type { ChannelEvent, Gap, Presence, Signal } from "@holdfast/core/client";
-import { HoldfastError, parseChannelName, parseStart, type Start } from "@holdfast/protocol";
+import { checkJsonValue, HoldfastError, parseChannelName, parseStart, type Start } from "@holdfast/protocol";
 import { Inbox } from "./inbox.ts";
 import { guard } from "./listeners.ts";
 
@@ -37,7 +37,7 @@ export interface Subscription<Data = unknown> extends AsyncIterable<ChannelEvent
   readonly ready: Promise<{ readonly cursor: string }>;
   /** Everything up to here was handed over: where another subscription would go on. */
   readonly position: string | undefined;
-  /** Joins the channel as a member with this data, or updates it; `undefined` leaves. */
+  /** Joins the channel as a member with this data, or updates it; `undefined` leaves. Throws `bad_event`. */
   join(data: unknown): void;
   /** Ends it; an iteration ends without an error. */
   close(): void;
@@ -63,8 +63,9 @@ export class Reader<Data = unknown> implements Subscription<Data> {
   #joinData: unknown;
   #isOver = false;
 
-  /** Throws `bad_channel`, `bad_cursor`, `bad_parameter`. */
+  /** Throws `bad_channel`, `bad_cursor`, `bad_parameter`, `bad_event`. */
   constructor(channel: string, options: SubscribeOptions<Data>, host: ReaderHost) {
+    if (options.join !== undefined) checkJsonValue(options.join);
     this.channel = parseChannelName(channel);
     this.start = parseStart(options.after, options.last);
     this.options = options;
@@ -119,6 +120,7 @@ export class Reader<Data = unknown> implements Subscription<Data> {
   }
 
   join(data: unknown): void {
+    if (data !== undefined) checkJsonValue(data);
     if (this.#isOver) return;
     this.#joinData = data;
     this.#host.joined(this as Reader);

@@ -284,3 +284,24 @@ test("joining, and leaving, reach the server", async () => {
     );
   });
 });
+
+test("[EVT-4] what no server would pass on is refused where it is said, and ends nothing", async () => {
+  await using({}, async (client, server) => {
+    const cyclic: Record<string, unknown> = {};
+    cyclic["self"] = cyclic;
+    const subscription = client.subscribe("a");
+    await subscription.ready;
+    for (const data of [JSON.parse("[".repeat(57) + "]".repeat(57)), cyclic, 10n]) {
+      const refused = { name: "HoldfastError", code: "bad_event" };
+      assert.throws(() => client.signal("a", data), refused);
+      assert.throws(() => client.subscribe("b", { join: data }), refused);
+      assert.throws(() => subscription.join(data), refused);
+      await assert.rejects(client.publish("a", data), refused);
+    }
+    assert.equal(client.state.type, "live");
+    assert.deepEqual(
+      server.hellos.map(({ subscriptions }) => subscriptions),
+      [[{ channel: "a", after: "latest" }]],
+    );
+  });
+});

@@ -10,6 +10,7 @@ export { isRecord, parseJson } from "./json.ts";
 export * from "./limits.ts";
 export { checkValueNesting, nestingMax } from "./nesting.ts";
 export {
+  checkJsonValue,
   decodePayload,
   jsonPayload,
   type Payload,

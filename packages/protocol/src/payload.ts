@@ -46,6 +46,11 @@ export function toPayload(data: unknown): Payload {
   return checkedJsonPayload(stringify(data));
 }
 
+/** Throws `bad_event` for a value that JSON cannot say, or that nests too deep to be passed on. Rule EVT-4. */
+export function checkJsonValue(data: unknown): void {
+  checkTextNesting(stringify(data));
+}
+
 function stringify(data: unknown): string {
   let text: string | undefined;
   let cause: unknown;
