@@ -31,6 +31,7 @@ import {
 import { type RefusedVector, vectors } from "@holdfast/protocol/vectors";
 import fc from "fast-check";
 import { anyOf, jsonNear, mutated, sentences } from "./input.ts";
+import { msgpackTargets } from "./msgpack-targets.ts";
 import { requestTargets } from "./request-targets.ts";
 import { type FuzzTarget, holdsRoundTrip, target, unlessRefused } from "./target.ts";
 
@@ -180,5 +181,6 @@ export const targets: readonly FuzzTarget[] = [
       assert.deepEqual(readStream([encoded], 1e6).messages, whole.messages);
     },
   ),
+  ...msgpackTargets,
   ...requestTargets,
 ];

@@ -1,3 +1,5 @@
+import type { ClientOptions } from "@holdfast/client";
+import { msgpack } from "@holdfast/client/msgpack";
 import { HoldfastError } from "@holdfast/protocol";
 import { loadConfig } from "./config-file.ts";
 import { exitCodes, Failure } from "./exit-codes.ts";
@@ -39,6 +41,11 @@ export async function readClientSettings<S extends Settings>(
   checkVariables(env, mistakes.sentences);
   const config = await loadConfig(named, process.cwd(), mistakes.sentences);
   return resolveSettings(settings, { flags, env, config }, mistakes.sentences);
+}
+
+/** How a client that speaks `codec` connects: MessagePack needs a WebSocket, and is worth one. Rule SES-5. */
+export function codecOptions(codec: "json" | "msgpack"): Pick<ClientOptions, "codec" | "need"> {
+  return codec === "msgpack" ? { codec: msgpack, need: "duplex" } : {};
 }
 
 /** Reads the text of a flag as a whole number. */

@@ -5,7 +5,7 @@ import type { LogFormat } from "./log.ts";
 /**
  * What `holdfast.config.ts` may say, by default export. Flags and `HOLDFAST_*` variables are stronger.
  *
- * `serve` takes all of it; `publish` and `subscribe` take `url`, `token` and `via`.
+ * `serve` takes all of it; `publish` and `subscribe` take `url`, `token`, `codec` and `via`.
  */
 export interface Config extends HoldfastOptions {
   /** 0 to 65535; 0 takes any free port. 7070 unless given. */
@@ -22,6 +22,8 @@ export interface Config extends HoldfastOptions {
   /** The server that `publish` and `subscribe` talk to; http://127.0.0.1:7070 unless given. */
   readonly url?: string;
   readonly token?: string;
+  /** What `publish` and `subscribe` speak: `msgpack`, over a WebSocket, carries bytes as they are. `json` unless given. */
+  readonly codec?: "json" | "msgpack";
   /** How `subscribe` reads; `auto` unless given. */
   readonly via?: "auto" | Transport;
 }

@@ -10,7 +10,7 @@ import {
   parseCursor,
   quoted,
 } from "@holdfast/protocol";
-import { Mistakes, readClientSettings, readCount } from "./client-plan.ts";
+import { codecOptions, Mistakes, readClientSettings, readCount } from "./client-plan.ts";
 import type { Labels } from "./drafts.ts";
 import { exitCodes, Failure } from "./exit-codes.ts";
 import { Interruption } from "./interruption.ts";
@@ -48,7 +48,11 @@ export async function publish(channel: string, data: string | undefined, flags: 
   mistakes.catching(() => checkLabels(labels));
   if (flags.ifMatch !== undefined) mistakes.catching(() => parseCursor(flags.ifMatch));
   checkSource(data, flags, mistakes);
-  const { url = "http://127.0.0.1:7070", token } = await readClientSettings(clientSettings, flags, mistakes);
+  const {
+    url = "http://127.0.0.1:7070",
+    token,
+    codec = "json",
+  } = await readClientSettings(clientSettings, flags, mistakes);
   const seconds = readCount("--timeout", flags.timeout, mistakes) ?? defaultTimeoutSeconds;
   const payload = data === "-" ? undefined : await readPayload(data, flags, mistakes);
   mistakes.settle();
@@ -57,6 +61,7 @@ export async function publish(channel: string, data: string | undefined, flags: 
   const client = connect(url, {
     ...(token === undefined ? {} : { token }),
     timing: { publishTimeoutMs: seconds * 1000 },
+    ...codecOptions(codec),
   });
   try {
     if (payload === undefined) await publishLines(client, channel, { flags, interruption });

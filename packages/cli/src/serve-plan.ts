@@ -43,6 +43,7 @@ const notOptions = new Set([
   "close",
   "url",
   "token",
+  "codec",
   "via",
 ]);
 

@@ -40,6 +40,12 @@ const examples = {
     values: ["http://a", "https://b:1/live", "http://[::1]:7"],
   },
   token: { flag: ["token", "a"], env: ["HOLDFAST_TOKEN", "b"], config: "c", values: ["a", "b", "c"] },
+  codec: {
+    flag: ["codec", "msgpack"],
+    env: ["HOLDFAST_CODEC", "json"],
+    config: "msgpack",
+    values: ["msgpack", "json", "msgpack"],
+  },
   via: {
     flag: ["via", "sse"],
     env: ["HOLDFAST_VIA", "poll"],

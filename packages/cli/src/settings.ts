@@ -152,6 +152,13 @@ export const clientSettings = {
     ),
     isSecret: true,
   }),
+  codec: define({
+    name: "codec",
+    flags: "--codec <codec>",
+    env: "HOLDFAST_CODEC",
+    help: "json, or msgpack: over a WebSocket, with bytes as they are (default: json)",
+    schema: oneOf(["json", "msgpack"]),
+  }),
 } as const;
 
 const transports = ["websocket", "sse", "long-poll", "poll"] as const satisfies readonly Transport[];

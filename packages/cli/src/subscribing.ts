@@ -7,7 +7,7 @@ import {
   type Subscription,
 } from "@holdfast/client";
 import { formatCursor, parseChannelName, parseCompoundCursor, parsePosition } from "@holdfast/protocol";
-import { Mistakes, readClientSettings, readCount } from "./client-plan.ts";
+import { codecOptions, Mistakes, readClientSettings, readCount } from "./client-plan.ts";
 import { eventLine, gapSentence, type LineFormat, rawData } from "./event-lines.ts";
 import { exitCodes, Failure } from "./exit-codes.ts";
 import { Interruption } from "./interruption.ts";
@@ -43,11 +43,15 @@ export async function subscribe(channels: readonly string[], flags: SubscribeFla
     url = "http://127.0.0.1:7070",
     token,
     via = "auto",
+    codec = "json",
   } = await readClientSettings(readerSettings, flags, mistakes);
+  if (codec === "msgpack" && via !== "auto" && via !== "websocket")
+    mistakes.add(`msgpack is spoken over a WebSocket alone; leave out --codec, or --via ${via}.`);
   mistakes.settle();
   const interruption = new Interruption();
   await checkReachable(url, interruption);
   const client = connect(url, {
+    ...codecOptions(codec),
     ...(token === undefined ? {} : { token }),
     ...(via === "auto" ? {} : { transports: [via] }),
     bufferedEventsMax,
