@@ -75,7 +75,12 @@ const sweepIntervalMs = 1000;
  */
 export class MemoryBroker implements Broker {
   readonly name = "memory";
-  readonly capabilities: Capabilities = { conditionalAppend: true, durable: false, state: true };
+  readonly capabilities: Capabilities = {
+    conditionalAppend: true,
+    durable: false,
+    state: true,
+    shared: false,
+  };
   readonly #clock: { now(): number };
   readonly #epochSeed: string;
   readonly #retention: (channel: string) => Retention;

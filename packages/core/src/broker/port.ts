@@ -8,6 +8,8 @@ export interface Capabilities {
   readonly durable: boolean;
   /** `state`. */
   readonly state: boolean;
+  /** Whether several processes that each make one see the same logs. */
+  readonly shared: boolean;
 }
 
 /** Where a log begins and ends. */

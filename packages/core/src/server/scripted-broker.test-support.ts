@@ -55,7 +55,7 @@ export class Held {
 /** A broker whose every call is answered when and how the test says. */
 export class ScriptedBroker implements Broker {
   readonly name = "scripted";
-  capabilities: Capabilities = { conditionalAppend: true, durable: false, state: true };
+  capabilities: Capabilities = { conditionalAppend: true, durable: false, state: true, shared: false };
   /** Calls so far, as `read orders k-3`. */
   readonly calls: string[] = [];
   readonly #logs = new Map<string, ScriptedLog>();

@@ -114,7 +114,7 @@ class LateObserver implements LogObserver {
 }
 
 const incapable: Change = (whole) => ({
-  capabilities: { conditionalAppend: false, durable: false, state: false },
+  capabilities: { conditionalAppend: false, durable: false, state: false, shared: false },
   async append(channel, drafts, ifMatch) {
     if (ifMatch !== undefined) throw new HoldfastError("unsupported", "This broker looks at no condition.");
     return whole.append(channel, drafts);

@@ -36,7 +36,7 @@ export interface NodeBrokerOptions {
 /** One node's way to the shared engine. Every call settles within its deadline; the rest is as bad as the world wants it. */
 export class NodeBroker implements Broker {
   readonly name = "simulated";
-  readonly capabilities: Capabilities = { conditionalAppend: true, durable: true, state: true };
+  readonly capabilities: Capabilities = { conditionalAppend: true, durable: true, state: true, shared: true };
   reach: Reach = "well";
   /** Notices of the engine are lost, and nobody says so. */
   isDeaf = false;

@@ -45,7 +45,7 @@ export class BrokerHost {
 
   get description(): BrokerDescription {
     const { name, capabilities } = this.#options.broker;
-    return { name, capabilities };
+    return { name, capabilities: { ...capabilities, shared: true } };
   }
 
   /** Channels that are followed for somebody. */

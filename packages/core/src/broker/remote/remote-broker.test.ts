@@ -177,7 +177,7 @@ test("a log that could not be followed can be followed later", async () => {
 
 test("[ACK] when the line is lost, calls that wait and calls to come are refused so that a retry can help", async () => {
   const sent: Request[] = [];
-  const capabilities = { conditionalAppend: true, durable: false, state: true };
+  const capabilities = { conditionalAppend: true, durable: false, state: true, shared: true };
   const remote = new RemoteBroker({ name: "far", capabilities, send: (request) => sent.push(request) });
   const waiting = [remote.append("a", [draft("1")]), remote.follow("a", nobody), remote.probe()];
   remote.lost();
@@ -193,7 +193,7 @@ test("[ACK] when the line is lost, calls that wait and calls to come are refused
 });
 
 test("[BND-2] calls that await their answers are bounded, and the refusal names the limit", async () => {
-  const capabilities = { conditionalAppend: true, durable: false, state: true };
+  const capabilities = { conditionalAppend: true, durable: false, state: true, shared: true };
   const remote = new RemoteBroker({ name: "far", capabilities, send: () => {}, callsMax: 2 });
   const waiting = [remote.range("a"), remote.range("a")];
   assert.match(await refusal(remote.range("a"), "overloaded"), /2 calls .* \(callsMax\)/);
