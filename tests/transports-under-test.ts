@@ -10,7 +10,7 @@ import { createHoldfast, type HoldfastOptions } from "@holdfast/server";
 import { conformanceNamespaces, type Hearer, type TransportsUnderTest } from "@holdfast/testkit";
 
 /** Short, so that nobody waits for a test; the proportions are those of the defaults. */
-const timing: NonNullable<ClientOptions["timing"]> = {
+export const timing: NonNullable<ClientOptions["timing"]> = {
   firstByteTimeoutMs: 2000,
   backoffBaseMs: 20,
   backoffCapMs: 200,
@@ -22,7 +22,7 @@ const timing: NonNullable<ClientOptions["timing"]> = {
 };
 
 /** A broker whose notices are lost while its node is deaf, as by an engine that has gone half dead. */
-class HalfDeaf extends MemoryBroker {
+export class HalfDeaf extends MemoryBroker {
   readonly #isDeaf: () => boolean;
 
   constructor(options: MemoryBrokerOptions, isDeaf: () => boolean) {
@@ -41,7 +41,8 @@ class HalfDeaf extends MemoryBroker {
   }
 }
 
-function drawSeed(): string {
+/** The seed of a memory broker's epochs. */
+export function drawSeed(): string {
   return Math.random().toString(36).slice(2, 8).padEnd(6, "0");
 }
 
@@ -89,7 +90,8 @@ export function transportsUnderTest(options: HoldfastOptions = {}): TransportsUn
   };
 }
 
-function read(client: ReturnType<typeof connect>, channel: string, after: string, hearer: Hearer): void {
+/** Reads a channel, and tells what the application is told, in its order. */
+export function read(client: ReturnType<typeof connect>, channel: string, after: string, hearer: Hearer): void {
   // The application may be given events in the turn in which `ready` resolves, before whoever waits for that goes on.
   let early: (() => void)[] | undefined = [];
   const tell = (what: () => void) => {

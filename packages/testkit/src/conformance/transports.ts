@@ -110,6 +110,7 @@ function onNode(
   });
   after(() => node.stop());
   return (title, run) => {
+    if (options.leaveOut?.test(title)) return;
     test(title, async () => {
       const bench = await Bench.open(under, node, options);
       try {

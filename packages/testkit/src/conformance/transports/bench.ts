@@ -11,9 +11,9 @@ export interface NodeUnderTest {
   readonly url: string;
   stop(): Promise<void>;
   /** Bytes written for clients that have not left the process. */
-  unsentBytes(): number;
+  unsentBytes(): number | Promise<number>;
   /** Connections and held answers of the session protocol, and streams. */
-  sessions(): number;
+  sessions(): number | Promise<number>;
   /** While true the node hears nothing of what is appended to its log, and is never told what it missed. */
   deafen(isDeaf: boolean): void;
 }
@@ -55,6 +55,8 @@ export interface BenchOptions {
   readonly deadlineMs?: number;
   /** What the clients' WebSockets speak; JSON. */
   readonly form?: MessageForm;
+  /** Titles of rules that are not tried, since nothing about this node can make a difference to them. */
+  readonly leaveOut?: RegExp;
 }
 
 /** What one rule is tried with: a proxy of its own before the node, and everything that it opened. */

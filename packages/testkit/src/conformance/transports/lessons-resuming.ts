@@ -112,7 +112,7 @@ export const resuming = [
       old.flow("up").release();
       await reading.untilAt(await bench.press.numbered(channel, 3));
       reading.check([bench.press.truth(channel)]);
-      assert.equal(bench.node.sessions(), 1);
+      assert.equal(await bench.node.sessions(), 1);
     },
   ),
 

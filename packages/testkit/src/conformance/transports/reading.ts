@@ -201,7 +201,8 @@ export const reading = [
       }
       // Twelve megabytes: who reads gets them all, while of those for the other no more than a page is kept.
       await other.untilAt(cursor);
-      assert.ok(bench.node.unsentBytes() < 2_000_000, `${bench.node.unsentBytes()} bytes are kept`);
+      const unsentBytes = await bench.node.unsentBytes();
+      assert.ok(unsentBytes < 2_000_000, `${unsentBytes} bytes are kept`);
       bench.proxy.release("down");
       await slow.untilAt(cursor);
       for (const one of [slow, other]) one.check([bench.press.truth(channel)]);
