@@ -91,7 +91,12 @@ export function transportsUnderTest(options: HoldfastOptions = {}): TransportsUn
 }
 
 /** Reads a channel, and tells what the application is told, in its order. */
-export function read(client: ReturnType<typeof connect>, channel: string, after: string, hearer: Hearer): void {
+export function read(
+  client: ReturnType<typeof connect>,
+  channel: string,
+  after: string,
+  hearer: Hearer,
+): void {
   // The application may be given events in the turn in which `ready` resolves, before whoever waits for that goes on.
   let early: (() => void)[] | undefined = [];
   const tell = (what: () => void) => {

@@ -15,6 +15,8 @@ export interface Config extends HoldfastOptions {
   /** Paths of PEM files, seen from the working directory; with both the server speaks HTTPS and HTTP/2. */
   readonly tlsCert?: string;
   readonly tlsKey?: string;
+  /** Processes that serve the port together; "auto" is one for each core. This process alone unless given. */
+  readonly workers?: number | "auto";
   /** How the server logs on stderr: `pretty` on a terminal and `json` elsewhere, unless given. Stronger than `logger`. */
   readonly log?: LogFormat;
   /** How it goes away when it is asked to. */

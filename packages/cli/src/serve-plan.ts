@@ -1,7 +1,7 @@
+import { availableParallelism } from "node:os";
 import {
   type CloseOptions,
   ConfigurationError,
-  createHoldfast,
   type Holdfast,
   type HoldfastOptions,
   isLoopbackHost,
@@ -17,14 +17,17 @@ import { checkVariables, resolveSettings, type Sources, serveSettings, type Valu
 import { readTlsFiles } from "./tls-files.ts";
 
 /** A server that is ready to listen. */
-export interface ServePlan {
-  readonly holdfast: Holdfast;
+export interface ServePlan<Server> {
+  readonly server: Server;
   readonly listen: ListenOptions & { readonly host: string };
   readonly close: CloseOptions;
   readonly logger: Logger;
   /** Who may come in, to be said at the start. */
   readonly admits: string;
 }
+
+/** Makes the server once its options are known, and it is known by how many processes it is served. */
+export type Create<Server> = (options: HoldfastOptions, workers: number | undefined) => Server;
 
 /** What `serve` was called with. */
 export interface ServeFlags extends Values {
@@ -38,6 +41,7 @@ const notOptions = new Set([
   "host",
   "tlsCert",
   "tlsKey",
+  "workers",
   "log",
   "logger",
   "close",
@@ -48,7 +52,12 @@ const notOptions = new Set([
 ]);
 
 /** Makes a server of flags, environment and config file; throws a `Failure` with a sentence for every mistake in them. */
-export async function planServer(flags: ServeFlags, env: Sources["env"], cwd: string): Promise<ServePlan> {
+export async function planServer<Server extends Pick<Holdfast, "close">>(
+  flags: ServeFlags,
+  env: Sources["env"],
+  cwd: string,
+  create: Create<Server>,
+): Promise<ServePlan<Server>> {
   const mistakes: string[] = [];
   checkVariables(env, mistakes);
   const config = await loadConfig(flags.config ?? (env["HOLDFAST_CONFIG"] || undefined), cwd, mistakes);
@@ -61,12 +70,16 @@ export async function planServer(flags: ServeFlags, env: Sources["env"], cwd: st
   const logger = chooseLogger(settings.log, config?.values["logger"]);
   const options = optionsOf(assigned.values, settings, logger);
   checkExposure(host, options, mistakes);
-  const holdfast = tryToCreate(options, (sentence) => mistakes.push(locate(sentence)));
-  if (holdfast === undefined || mistakes.length > 0) {
-    await holdfast?.close();
+  const workers = settings.workers === "auto" ? availableParallelism() : settings.workers;
+  const server = tryTo(
+    () => create(options, workers),
+    (sentence) => mistakes.push(locate(sentence)),
+  );
+  if (server === undefined || mistakes.length > 0) {
+    await server?.close();
     throw new Failure(exitCodes.mistake, mistakes);
   }
-  return { holdfast, listen: { host, port, ...tls }, close, logger, admits: admission(options) };
+  return { server, listen: { host, port, ...tls }, close, logger, admits: admission(options) };
 }
 
 function optionsOf(
@@ -105,9 +118,9 @@ function readClose(value: unknown, refuse: (sentence: string) => void): CloseOpt
   return {};
 }
 
-function tryToCreate(options: HoldfastOptions, refuse: (sentence: string) => void): Holdfast | undefined {
+function tryTo<Server>(create: () => Server, refuse: (sentence: string) => void): Server | undefined {
   try {
-    return createHoldfast(options);
+    return create();
   } catch (error) {
     if (!(error instanceof ConfigurationError)) throw error;
     for (const sentence of error.mistakes) refuse(sentence);

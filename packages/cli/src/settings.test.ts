@@ -27,6 +27,7 @@ const examples = {
     config: ["d"],
     values: [["a", "b"], ["b", "c"], ["d"]],
   },
+  workers: { flag: ["workers", "1"], env: ["HOLDFAST_WORKERS", "auto"], config: 3, values: [1, "auto", 3] },
   log: {
     flag: ["log", "json"],
     env: ["HOLDFAST_LOG", "pretty"],

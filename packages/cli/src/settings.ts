@@ -32,8 +32,7 @@ export interface Sources {
   readonly config: { readonly file: string; readonly values: Readonly<Record<string, unknown>> } | undefined;
 }
 
-const wholeNumber = (min: number, max: number) => {
-  const message = `must be a whole number from ${min} to ${max}`;
+const wholeNumber = (min: number, max: number, message = `must be a whole number from ${min} to ${max}`) => {
   const fromText = v.pipe(v.string(), v.regex(/^\d{1,9}$/), v.transform(Number));
   return v.pipe(
     v.union([v.number(), fromText], message),
@@ -73,6 +72,9 @@ const nonEmpty = (what: string) => v.pipe(v.string(`must be ${what}`), v.nonEmpt
 function define<Value>(setting: Setting<Value>): Setting<Value> {
   return setting;
 }
+
+/** More than any machine has cores for; each is a process of its own. */
+const workersMax = 1024;
 
 export const serveSettings = {
   port: define({
@@ -116,6 +118,16 @@ export const serveSettings = {
     env: "HOLDFAST_ORIGINS",
     help: "origins of other sites whose pages may use this server, as in https://example.com",
     schema: list,
+  }),
+  workers: define({
+    name: "workers",
+    flags: "--workers <number>",
+    env: "HOLDFAST_WORKERS",
+    help: "processes that serve the port together; auto is one for each core (default: this process alone)",
+    schema: v.union([
+      v.literal("auto"),
+      wholeNumber(1, workersMax, `must be auto or a whole number from 1 to ${workersMax}`),
+    ]),
   }),
   log: define({
     name: "log",

@@ -7,8 +7,13 @@ import type { Node } from "./node.ts";
 /** How often logs that nobody writes to are relieved of what retention no longer keeps. */
 const sweepEveryMs = 30_000;
 
-/** The log in this process, for a node that was given no other. */
-export function keepInMemory({ clock, settings, deadlines, log }: Node): MemoryBroker {
+/** The log in this process, for a node that was given no other, or for several that share it. */
+export function keepInMemory({
+  clock,
+  settings,
+  deadlines,
+  log,
+}: Pick<Node, "clock" | "settings" | "deadlines" | "log">): MemoryBroker {
   const broker = new MemoryBroker({
     clock,
     epochSeed: drawText(6),

@@ -1,10 +1,7 @@
 import type { Command } from "commander";
-import { exitCodes, Failure } from "../exit-codes.ts";
 import { addSettings, collect } from "../options.ts";
-import { stdout } from "../output.ts";
-import type { ServeFlags, ServePlan } from "../serve-plan.ts";
+import type { ServeFlags } from "../serve-plan.ts";
 import { serveSettings } from "../settings.ts";
-import { systemCode, systemReason } from "../system-errors.ts";
 
 const help = `
 Every other setting of the server is set by its path in the config file:
@@ -18,6 +15,7 @@ Examples:
   holdfast serve
   holdfast serve --port 0 --log silent
   holdfast serve --host 0.0.0.0 --open
+  holdfast serve --workers auto
   holdfast serve --tls-cert cert.pem --tls-key key.pem
   HOLDFAST_PORT=8080 HOLDFAST_SET="limits.heartbeatMs=5000" holdfast serve
 
@@ -46,58 +44,7 @@ export function define(command: Command): void {
     .option("--set <path=value>", "any other setting; may be repeated (env: HOLDFAST_SET)", collect)
     .addHelpText("after", help)
     .action(async (flags: ServeFlags) => {
-      const { planServer } = await import("../serve-plan.ts");
-      const plan = await planServer(flags, process.env, process.cwd());
-      await serve(plan);
+      const { serve } = await import("../serving.ts");
+      await serve(flags, process.env, process.cwd());
     });
-}
-
-async function serve(plan: ServePlan): Promise<void> {
-  const asked = firstSignal();
-  const { holdfast, listen, logger, admits } = plan;
-  const url = await holdfast.listen(listen).then(
-    (listening) => listening.url,
-    async (error: unknown) => {
-      await holdfast.close();
-      throw cannotListen(error, listen);
-    },
-  );
-  await stdout.write(`Holdfast listens on ${url} (${admits})\n`);
-  const signal = await asked;
-  logger({ level: "info", message: "Closing; the same signal again leaves at once.", signal });
-  await holdfast.close(plan.close);
-}
-
-/** Resolves at the first signal to leave; the second one leaves. */
-function firstSignal(): Promise<NodeJS.Signals> {
-  return new Promise((resolve) => {
-    let asked = false;
-    const leave = (code: number) => (signal: NodeJS.Signals) => {
-      if (asked) process.exit(code);
-      asked = true;
-      resolve(signal);
-    };
-    process.on("SIGINT", leave(exitCodes.interrupted));
-    process.on("SIGTERM", leave(exitCodes.terminated));
-  });
-}
-
-function cannotListen(error: unknown, { host, port }: ServePlan["listen"]): unknown {
-  const fail = (sentence: string) => new Failure(exitCodes.cannotListen, sentence, error);
-  switch (systemCode(error)) {
-    case "EADDRINUSE":
-      return fail(
-        `Port ${port} of ${host} is in use, perhaps by another server of this kind. Choose another with --port, or any free one with --port 0.`,
-      );
-    case "EACCES":
-      return fail(
-        `Port ${port} of ${host} may not be used by this user: ports below 1024 are often reserved. Choose another with --port.`,
-      );
-    case "EADDRNOTAVAIL":
-    case "ENOTFOUND":
-    case "EAI_AGAIN":
-      return fail(`Cannot listen on ${host}: ${systemReason(error)}. Choose another with --host.`);
-    default:
-      return error;
-  }
 }

@@ -1,0 +1,204 @@
+import cluster, { type ClusterSettings } from "node:cluster";
+import { once } from "node:events";
+import { type AddressInfo, createServer } from "node:net";
+import { type Broker, BrokerHost, MemoryBroker, type MemoryStats } from "@holdfast/core/broker";
+import { namespaceOf } from "@holdfast/protocol";
+import { Deadlines } from "../deadlines.ts";
+import type { CloseOptions } from "../drain.ts";
+import type { Listening } from "../holdfast.ts";
+import type { ListenOptions } from "../listener.ts";
+import { thrownField } from "../log.ts";
+import { keepInMemory } from "../memory.ts";
+import type { Stats } from "../node.ts";
+import { checkCapabilities, type HoldfastOptions, readOptions, type Settings } from "../options.ts";
+import type { Order } from "./messages.ts";
+import { Slot, type SlotHost } from "./slot.ts";
+import { workerProcess } from "./worker.ts";
+
+export interface PrimaryOptions {
+  /** How many workers; one for each core is what serves most. */
+  readonly workers: number;
+  /** The path of the program that each worker runs; it calls `serveAsWorker`. */
+  readonly script: string;
+  readonly args?: readonly string[];
+}
+
+/** A worker as its primary sees it. */
+export interface WorkerStats {
+  readonly worker: number;
+  readonly pid: number | undefined;
+  /** Workers that had its place before, and ended. */
+  readonly replaced: number;
+  /** Absent while it starts, and when it does not answer. */
+  readonly stats?: Stats;
+}
+
+export interface PrimaryStats {
+  readonly workers: readonly WorkerStats[];
+  /** Channels that some worker follows. */
+  readonly followed: number;
+  /** What the log holds, where the primary keeps it in memory. */
+  readonly memory?: MemoryStats;
+}
+
+/** The process that keeps the log, and the workers that serve it. It serves nobody itself. */
+export interface Primary {
+  /** Rejects with the system's error for a port that is taken, and with a `WorkersError` when no worker can serve. */
+  listen(options: ListenOptions): Promise<Listening>;
+  stats(): Promise<PrimaryStats>;
+  /** Lets all workers go, each as `Holdfast.close` does. Called again, it waits out no more of the notice. */
+  close(options?: CloseOptions): Promise<void>;
+  /** Rejects with a `WorkersError` when no worker serves any more and none can be started. */
+  readonly failed: Promise<never>;
+}
+
+/** No worker can serve. */
+export class WorkersError extends Error {
+  override readonly name = "WorkersError";
+}
+
+/** So many starts in a row fail in vain, while nobody serves, before a primary gives up. */
+const failuresMax = 5;
+const countMs = 1000;
+/** Beyond its own deadline a worker has this long to be gone. */
+const graceMs = 5000;
+const deadlineMsDefault = 10_000;
+
+/**
+ * Creates the primary of several worker processes that serve one port and one log. Throws a `ConfigurationError`.
+ *
+ * A broker that is not shared is kept by the primary, and the workers ask it; one that is shared each worker makes for
+ * itself, from the same options, and the primary only supervises.
+ */
+export function createPrimary(options: HoldfastOptions, how: PrimaryOptions): Primary {
+  return new ClusterPrimary(options, how);
+}
+
+class ClusterPrimary implements Primary, SlotHost {
+  readonly failed: Promise<never>;
+  readonly #settings: Settings;
+  readonly #deadlines = new Deadlines({ everyMs: 250, now: Date.now });
+  readonly #broker: Broker | undefined;
+  readonly #host: BrokerHost | undefined;
+  readonly #slots: readonly Slot[];
+  readonly #program: ClusterSettings;
+  #giveUp: (error: Error) => void = () => {};
+  #listen: ListenOptions = { port: 0 };
+  readonly #kill = () => {
+    for (const slot of this.#slots) slot.kill();
+  };
+
+  constructor(options: HoldfastOptions, { workers, script, args = [] }: PrimaryOptions) {
+    this.#settings = readOptions(options);
+    const broker = this.#chooseBroker();
+    checkCapabilities(broker, options.namespaces);
+    if (broker.capabilities.shared) {
+      if (broker !== options.broker) void broker.stop();
+    } else {
+      this.#broker = broker;
+      this.#host = this.#serveLog(broker);
+    }
+    this.failed = new Promise((_, reject) => {
+      this.#giveUp = reject;
+    });
+    this.failed.catch(() => {});
+    // Connections are dealt out in turn: workers that accept by themselves get very unequal shares of long-lived ones.
+    cluster.schedulingPolicy = cluster.SCHED_RR;
+    this.#program = { exec: script, args: [...args], stdio: [...workerProcess.stdio] };
+    this.#slots = Array.from({ length: workers }, (_, index) => new Slot(index + 1, this));
+    // Whatever ends this process, its workers are not to wait until they notice.
+    process.on("exit", this.#kill);
+  }
+
+  get log() {
+    return this.#settings.logger;
+  }
+
+  #chooseBroker(): Broker {
+    const clock = { now: () => Date.now() };
+    const settings = this.#settings;
+    const { broker } = settings;
+    if (broker === undefined)
+      return keepInMemory({ clock, settings, deadlines: this.#deadlines, log: this.log });
+    if (typeof broker !== "function") return broker;
+    return broker({ clock, retention: (channel) => settings.namespace(namespaceOf(channel)).retention });
+  }
+
+  #serveLog(broker: Broker): BrokerHost {
+    const host: BrokerHost = new BrokerHost({
+      broker,
+      schedule: () => setImmediate(() => host.flush()),
+      onError: (fault) =>
+        this.log({ level: "error", message: "A call to the log failed.", error: thrownField(fault) }),
+    });
+    return host;
+  }
+
+  prepare(): void {
+    cluster.setupPrimary(this.#program);
+  }
+
+  welcome(line: Parameters<BrokerHost["welcome"]>[0]) {
+    return this.#host?.welcome(line);
+  }
+
+  orderFor(worker: number): Order {
+    const broker = this.#host?.description;
+    return { do: "serve", worker, listen: this.#listen, ...(broker === undefined ? {} : { broker }) };
+  }
+
+  failing(why: string): void {
+    if (this.#slots.some(({ url, failures }) => url !== undefined || failures < failuresMax)) return;
+    this.#giveUp(new WorkersError(`No worker can serve; the last one ended with ${why}.`));
+  }
+
+  async listen({ port, host = "127.0.0.1", cert, key }: ListenOptions): Promise<Listening> {
+    this.#listen = {
+      host,
+      port: await findPort(host, port),
+      ...(cert === undefined ? {} : { cert: Buffer.from(cert).toString() }),
+      ...(key === undefined ? {} : { key: Buffer.from(key).toString() }),
+    };
+    const [first, ...others] = this.#slots;
+    // What keeps one from serving keeps all of them from it, and is to be told once.
+    await first?.start();
+    if (first?.url === undefined)
+      throw new WorkersError("The first worker ended before it served; it has said why.");
+    await Promise.all(others.map((slot) => slot.start()));
+    return { url: first.url };
+  }
+
+  async stats(): Promise<PrimaryStats> {
+    const workers = this.#slots.map(async (slot): Promise<WorkerStats> => {
+      const stats = await slot.count(countMs);
+      const { number: worker, pid, replaced } = slot;
+      return { worker, pid, replaced, ...(stats === undefined ? {} : { stats }) };
+    });
+    const memory = this.#broker instanceof MemoryBroker ? { memory: this.#broker.stats() } : {};
+    return { workers: await Promise.all(workers), followed: this.#host?.followed ?? 0, ...memory };
+  }
+
+  async close(options: CloseOptions = {}): Promise<void> {
+    const closed = Promise.all(this.#slots.map((slot) => slot.close(options)));
+    const { noticeMs = 0, deadlineMs = deadlineMsDefault } = options;
+    const timer = setTimeout(this.#kill, noticeMs + deadlineMs + graceMs);
+    await closed;
+    clearTimeout(timer);
+    process.off("exit", this.#kill);
+    this.#deadlines.stop();
+    await this.#broker?.stop();
+  }
+}
+
+/**
+ * The port itself, or a free one instead of 0: taken once, so that a worker that comes later finds the same. Rejects with
+ * the system's error where nobody could listen.
+ */
+async function findPort(host: string, port: number): Promise<number> {
+  const server = createServer().listen({ port, host });
+  await once(server, "listening");
+  const { port: found } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return found;
+}
