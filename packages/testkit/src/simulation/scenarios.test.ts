@@ -106,3 +106,25 @@ test("[SES-2] [BEAT-1] a client whose `hello` is late gets no heartbeat before `
     assert.deepEqual(violations, [], `stalled after ${afterMs} ms`);
   }
 });
+
+test("[END-1] an end that comes on the next stream while its application still catches up is told", async () => {
+  const options = world({
+    clients: [{ transports: ["sse"], toleranceMs: 100 }],
+    channels: 3,
+    bufferedEventsMax: 2,
+    thinkMsMax: 20,
+    logDelayMsMax: 50,
+  });
+  for (let afterMs = 5; afterMs < 205; afterMs += 5) {
+    const plan = steps(
+      [0, { ...publish, channel: 1, events: 3 }],
+      [300, { do: "close", channel: 1 }],
+      [0, subscribe],
+      [500, { ...subscribe, channel: 1 }],
+      [afterMs, { ...subscribe, channel: 2 }],
+    );
+    const { violations, seen } = await new World(options).run(plan);
+    assert.deepEqual(violations, [], `another channel asked for after ${afterMs} ms`);
+    assert.equal(seen, 3);
+  }
+});
