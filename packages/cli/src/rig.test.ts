@@ -24,6 +24,8 @@ export interface RunOptions {
   readonly cwd?: string;
   /** All of stdin; without it stdin is empty, with `null` it stays open. */
   readonly input?: string | Uint8Array | null;
+  /** How many files its process may open. */
+  readonly filesMax?: number;
 }
 
 /** A folder that is gone after the test, with these files in it. */
@@ -41,11 +43,14 @@ export class Running {
   stdout = "";
   stderr = "";
 
-  constructor(t: TestContext, args: readonly string[], { env = {}, cwd, input = "" }: RunOptions) {
+  constructor(t: TestContext, args: readonly string[], { env = {}, cwd, input = "", filesMax }: RunOptions) {
     const inherited = Object.entries(process.env).filter(
       ([name]) => !/^(HOLDFAST_|NODE_|FORCE_COLOR)/.test(name),
     );
-    const child = spawn(process.execPath, [main, ...args], {
+    const command = [process.execPath, main, ...args];
+    const [program = "", ...rest] =
+      filesMax === undefined ? command : ["sh", "-c", `ulimit -n ${filesMax}; exec "$@"`, "sh", ...command];
+    const child = spawn(program, rest, {
       cwd: cwd ?? folder(t),
       env: { ...Object.fromEntries(inherited), ...env },
       stdio: "pipe",

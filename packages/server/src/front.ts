@@ -8,6 +8,7 @@ import type { WebSocket, WebSocketServer } from "ws";
 import { noteContinue } from "./body.ts";
 import { extendDeflate, negotiateDeflate } from "./compression/deflate-extension.ts";
 import { ClientGone, Exchange, splitTarget } from "./exchange.ts";
+import type { Room } from "./files.ts";
 import { LentSocket } from "./lent-socket.ts";
 import { thrownField } from "./log.ts";
 import { farewellMs, type Node } from "./node.ts";
@@ -25,7 +26,7 @@ export class Front {
   readonly #current = new WeakMap<Duplex, Exchange>();
   readonly #refused = new WeakSet<Duplex>();
   /** Connections beyond the limit, which are told so: sockets, and sessions of HTTP/2. */
-  readonly #surplus = new WeakSet<object>();
+  readonly #surplus = new WeakMap<object, Room>();
 
   constructor(node: Node) {
     this.#node = node;
@@ -51,15 +52,20 @@ export class Front {
   }
 
   /** Marks a connection beyond the limit: whatever it asks is answered `overloaded`. */
-  markSurplus(connection: Socket | Http2Session): void {
-    this.#surplus.add(connection);
+  markSurplus(connection: Socket | Http2Session, room: Room): void {
+    this.#surplus.set(connection, room);
   }
 
-  #isSurplus(request: IncomingMessage): boolean {
+  #refusalOf(request: IncomingMessage): HoldfastError | undefined {
     // The socket that HTTP/2 shows is a stand-in of its own for each request.
     const { session } = (request as unknown as Partial<Http2ServerRequest>).stream ?? {};
     const socket: unknown = request.socket;
-    return this.#surplus.has(session ?? (socket instanceof LentSocket ? socket.original : request.socket));
+    const room = this.#surplus.get(
+      session ?? (socket instanceof LentSocket ? socket.original : request.socket),
+    );
+    if (room === undefined) return undefined;
+    const { served, because } = room;
+    return new HoldfastError("overloaded", `This node takes at most ${served} connections (${because}).`);
   }
 
   /** Answers a request that is ours; returns false, and leaves it alone, when it is not. */
@@ -117,12 +123,10 @@ export class Front {
 
   #admit(exchange: Exchange): void {
     const node = this.#node;
-    if (this.#isSurplus(exchange.request)) {
+    const refusal = this.#refusalOf(exchange.request);
+    if (refusal !== undefined) {
       if (!exchange.isHttp2) exchange.carry({ Connection: "close" });
-      throw new HoldfastError(
-        "overloaded",
-        `This node takes at most ${node.limits.connectionsMax} connections (connectionsMax).`,
-      );
+      throw refusal;
     }
     exchange.carry(node.origins.admit(exchange.request));
   }
@@ -178,7 +182,8 @@ export class Front {
     try {
       const target = this.#find(request, prefix);
       if (target?.found.route?.upgrades !== true) throw notFound();
-      if (this.#isSurplus(request)) throw new HoldfastError("overloaded");
+      const refusal = this.#refusalOf(request);
+      if (refusal !== undefined) throw refusal;
       node.origins.admit(request);
       node.admit();
       const open = await openWebSocket(node, request, target.found.channelText, target.query);

@@ -1,10 +1,10 @@
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type ServerOptions, type ServerResponse } from "node:http";
 import { createSecureServer, type Http2Session } from "node:http2";
 import type { AddressInfo, Server, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { HoldfastError } from "@holdfast/protocol";
+import { type Room, roomFor } from "./files.ts";
 import type { Front } from "./front.ts";
 import { LentSocket } from "./lent-socket.ts";
 import { thrownField } from "./log.ts";
@@ -32,11 +32,6 @@ const idleSweepMs = 20;
 /** Node's servers with HTTP/1.1 have this, also where HTTP/2 came first. */
 type ClosingServer = Server & { closeIdleConnections?(): void };
 
-/** Surplus connections that are told so; those beyond are cut off, since even that would be too much. */
-function toldMax(connectionsMax: number): number {
-  return Math.min(1000, Math.ceil(connectionsMax / 10));
-}
-
 /** One socket that the node listens on by itself. */
 export class Listener {
   readonly url: string;
@@ -59,8 +54,9 @@ export class Listener {
     const isSecure = cert !== undefined && key !== undefined;
     const server = isSecure ? secureServer(node, front, { cert, key }) : plainServer(node, front);
     serve(server, front);
-    const sockets = countSockets(server, node, front, isSecure);
-    warnOfFileLimit(node);
+    const room = roomFor(node.limits.connectionsMax);
+    const sockets = countSockets(server, node, front, { isSecure, room });
+    warnOfFileLimit(node, room);
     server.listen({ port, host });
     await once(server, "listening");
     server.on("error", (error: NodeJS.ErrnoException) => logAcceptFailure(node, error));
@@ -169,16 +165,20 @@ function serve(server: Server, front: Front): void {
 }
 
 /** Keeps count of the connections, and refuses those beyond the limit. Rule BND-2. */
-function countSockets(server: Server, node: Node, front: Front, isSecure: boolean): Set<Socket> {
-  const { connectionsMax } = node.limits;
-  const most = connectionsMax + toldMax(connectionsMax);
+function countSockets(
+  server: Server,
+  node: Node,
+  front: Front,
+  { isSecure, room }: { isSecure: boolean; room: Room },
+): Set<Socket> {
   const sockets = new Set<Socket>();
   const surplus = (connection: Socket | Http2Session) => {
-    if (sockets.size > connectionsMax) front.markSurplus(connection);
+    if (sockets.size > room.served) front.markSurplus(connection, room);
   };
   // Before the HTTP server's own listener: what is refused here costs no parser and no handshake.
   server.prependListener("connection", (socket: Socket) => {
-    if (sockets.size >= most) {
+    if (sockets.size >= room.served) node.refusals.add(room, node.clock.now());
+    if (sockets.size >= room.told) {
       socket.resetAndDestroy();
       return;
     }
@@ -194,28 +194,18 @@ function countSockets(server: Server, node: Node, front: Front, isSecure: boolea
   return sockets;
 }
 
+/** What the system says of a connection that could not be accepted; that files ran out it does not say. */
 function logAcceptFailure({ log }: Node, error: NodeJS.ErrnoException): void {
-  const message =
-    error.code === "EMFILE" || error.code === "ENFILE"
-      ? 'A connection could not be accepted: no more files may be open. Raise "ulimit -n", or lower connectionsMax.'
-      : "A connection could not be accepted.";
-  log({ level: "error", message, error: thrownField(error) });
+  log({ level: "error", message: "A connection could not be accepted.", error: thrownField(error) });
 }
 
-/** A process that may open fewer files than it may have connections fails in ways that are hard to read. */
-function warnOfFileLimit({ limits, log }: Node): void {
-  let text: string;
-  try {
-    text = readFileSync("/proc/self/limits", "utf8");
-  } catch {
-    return;
-  }
-  const filesMax = Number(/^Max open files +(\d+)/m.exec(text)?.[1] ?? Number.NaN);
-  if (!(filesMax < limits.connectionsMax)) return;
+/** A process that may open fewer files than it may have connections has less room than was asked for. */
+function warnOfFileLimit({ limits: { connectionsMax }, log }: Node, { served, because }: Room): void {
+  if (served === connectionsMax) return;
   log({
     level: "warn",
-    message: `This process may open ${filesMax} files, fewer than connectionsMax. Raise it with "ulimit -n", or lower connectionsMax.`,
-    filesMax,
-    connectionsMax: limits.connectionsMax,
+    message: `This node takes ${served} connections, fewer than connectionsMax, as ${because}. Raise that with "ulimit -n", lower connectionsMax, or share them among several processes (holdfast serve --workers).`,
+    served,
+    connectionsMax,
   });
 }

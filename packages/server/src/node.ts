@@ -6,6 +6,7 @@ import { NodeCompression } from "./compression/node-compression.ts";
 import { Deadlines, type Timed } from "./deadlines.ts";
 import { drawText } from "./draw.ts";
 import { Farewells } from "./farewells.ts";
+import { FileWatch, RefusalCount } from "./files.ts";
 import { Gatekeeper } from "./gatekeeper.ts";
 import { type Logger, thrownField } from "./log.ts";
 import { keepInMemory } from "./memory.ts";
@@ -18,6 +19,10 @@ import { Tick } from "./tick.ts";
 export interface Stats {
   /** Sockets of the node's own listener. */
   readonly connections: number;
+  /** Connections that found no room, since the start: beyond connectionsMax, or the files that the process may open. */
+  readonly connectionsRefused: number;
+  /** How often, looking once a second, no more files could be opened; meanwhile the system drops new connections. */
+  readonly filesExhausted: number;
   /** WebSockets, event streams and JSON answers of the session protocol that are being held. */
   readonly sessions: number;
   /** Subscriptions, and long polls. */
@@ -72,6 +77,8 @@ export class Node {
   readonly waiters = new Set<Waiter>();
   /** Sockets of the node's own listeners. */
   connections = 0;
+  readonly refusals: RefusalCount;
+  readonly #files: FileWatch;
   isDraining = false;
   readonly #ownBroker: Broker | undefined;
   #publishing = 0;
@@ -81,6 +88,8 @@ export class Node {
     this.settings = settings;
     this.limits = settings.limits;
     this.log = settings.logger;
+    this.refusals = new RefusalCount(this.log);
+    this.#files = new FileWatch(this.log, this.clock.now());
     this.gatekeeper = new Gatekeeper(settings, this.clock);
     this.origins = new Origins(settings.access, settings.origins);
     this.deadlines = new Deadlines({
@@ -107,6 +116,7 @@ export class Node {
     this.compression = settings.compression && new NodeCompression(settings.compression);
     this.tick.deliverFrom(this.hubs);
     this.deadlines.add(this.hubs);
+    this.deadlines.add(this.#files);
   }
 
   #chooseBroker(): Broker {
@@ -171,6 +181,8 @@ export class Node {
     return {
       unsentBytes,
       connections: this.connections,
+      connectionsRefused: this.refusals.total,
+      filesExhausted: this.#files.exhausted,
       sessions: this.links.size,
       waiters: this.waiters.size,
       publishing: this.#publishing,
