@@ -97,3 +97,31 @@ test("a sink is flushed without anything to deliver", async () => {
   await immediate();
   assert.equal(flushes, 1);
 });
+
+test("[CALM] a large fan-out is flushed in slices, between which a small one and a new delivery have their turn", async () => {
+  let now = 0;
+  const tick = new Tick(() => now);
+  const story: string[] = [];
+  const slow = {
+    flush: () => {
+      now += 0.25;
+    },
+  };
+  const busy: boolean[] = [];
+  tick.deliverFrom({ flush: (isBusy) => busy.push(isBusy) });
+  for (let n = 0; n < 300; n++) tick.enlist(slow);
+  tick.enlist({ flush: () => story.push("last of many") });
+  await immediate();
+  assert.equal(story.join(), "");
+  tick.schedule();
+  tick.enlist({ flush: () => story.push("small") });
+  await immediate();
+  assert.equal(story.join(), "small");
+  assert.deepEqual(busy, [true]);
+  while (story.length === 1) await immediate();
+  assert.equal(now, 75);
+  tick.schedule();
+  await immediate();
+  assert.equal(story.join(), "small,last of many");
+  assert.deepEqual(busy, [true, false]);
+});

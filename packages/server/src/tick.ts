@@ -3,20 +3,44 @@ export interface Flushable {
   flush(): void;
 }
 
+/** What fills the sinks. */
+export interface Delivery {
+  /** `isBusy`: sinks are still being written to, so what would write to many more had better wait for its turn. */
+  flush(isBusy: boolean): void;
+}
+
+/** How many sinks are flushed in the tick they were enlisted in, whatever else is going on. */
+const atOnceMax = 256;
+/** How long the sinks beyond that are flushed before everything else that happens in this process has its turn. */
+const sliceMs = 4;
+/** The clock is looked at once for so many sinks. */
+const perLook = 32;
+
 /**
  * Gathers what happens in one turn of the event loop.
  *
  * Sockets are read in the loop's poll phase; what they caused is delivered in the check phase right after. A lone event
- * so leaves at once, and of a burst each channel makes one batch and each socket one write.
+ * so leaves at once, and of a burst each channel makes one batch and each socket one write. A large fan-out is spread over several turns:
+ * publishes, heartbeats, small channels and new connections are served between its slices.
  */
 export class Tick {
+  readonly #now: () => number;
   #armed = false;
-  #delivery: Flushable | undefined;
-  #due: Flushable | undefined;
+  #delivery: Delivery | undefined;
+  #due: Delivery | undefined;
   #sinks: Flushable[] = [];
+  /** Sinks for which there was no time yet, oldest first. */
+  readonly #backlog: Flushable[][] = [];
+  /** How far the oldest list has been worked off. */
+  #done = 0;
+
+  /** `now` is in ms. */
+  constructor(now: () => number = () => performance.now()) {
+    this.#now = now;
+  }
 
   /** Sets what fills the sinks; it is flushed before them. */
-  deliverFrom(delivery: Flushable): void {
+  deliverFrom(delivery: Delivery): void {
     this.#delivery = delivery;
   }
 
@@ -26,7 +50,7 @@ export class Tick {
     this.#arm();
   }
 
-  /** Asks for a sink to be flushed at the end of this tick, after the delivery. */
+  /** Asks for a sink to be flushed after the delivery: at the end of this tick, unless too many others ask for it as well. */
   enlist(sink: Flushable): void {
     this.#sinks.push(sink);
     this.#arm();
@@ -42,7 +66,7 @@ export class Tick {
     const delivery = this.#due;
     this.#due = undefined;
     try {
-      delivery?.flush();
+      delivery?.flush(this.#backlog.length > 0);
     } finally {
       this.#flushSinks();
     }
@@ -53,7 +77,21 @@ export class Tick {
     this.#sinks = [];
     // Cleared only now: what the delivery enlisted belongs to this tick.
     this.#armed = false;
-    if (this.#due !== undefined) this.#arm();
-    for (const sink of sinks) sink.flush();
+    if (sinks.length > atOnceMax) this.#backlog.push(sinks);
+    else for (const sink of sinks) sink.flush();
+    if (this.#backlog.length > 0) this.#workOff(this.#now() + sliceMs);
+    if (this.#due !== undefined || this.#backlog.length > 0) this.#arm();
+  }
+
+  #workOff(until: number): void {
+    for (let list = this.#backlog[0]; list !== undefined; list = this.#backlog[0]) {
+      const end = Math.min(list.length, this.#done + perLook);
+      while (this.#done < end) list[this.#done++]?.flush();
+      if (end === list.length) {
+        this.#backlog.shift();
+        this.#done = 0;
+      }
+      if (this.#now() >= until) return;
+    }
   }
 }

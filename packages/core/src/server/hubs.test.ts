@@ -43,6 +43,23 @@ describe("hubs", () => {
     assert.equal(world.broker.followings, world.hubs.stats().hubs);
   });
 
+  test("[CALM] [DUP-1] while others are still being written to, a crowd waits and gets one larger batch", async () => {
+    const world = new World();
+    for (let n = 0; n < 257; n++) await world.reader({ after: "latest" }, "crowd", { hears: false });
+    const few = await world.reader({ after: "latest" }, "few");
+    const many = world.clients.slice(0, 257);
+    for (const channel of ["crowd", "few"]) world.log(channel).append(numbered(1));
+    world.flush(true);
+    assert.deepEqual(few.told, ["subscribed k-0", "events k-0 k-1"]);
+    assert.ok(many.every(({ told }) => told.length === 1));
+    assert.ok(world.isScheduled, "it is asked for again");
+    world.log("crowd").append(numbered(2));
+    world.flush(true);
+    world.flush();
+    for (const { told } of many) assert.deepEqual(told, ["subscribed k-0", "events k-0 k-2"]);
+    assert.equal(world.isScheduled, false);
+  });
+
   test("[BND] are not dropped while somebody is about to read", async () => {
     const world = new World();
     world.log().append(...numbers(3));

@@ -43,6 +43,12 @@ export interface HubsStats {
 /** How long after the log could not be read it is tried again. */
 const troubleMs = 1000;
 const never = Number.POSITIVE_INFINITY;
+/** More readers than this are a crowd: writing to them takes longer than anybody else should wait. */
+const crowdMin = 256;
+
+function byReaders(one: Hub, other: Hub): number {
+  return one.readers - other.readers;
+}
 
 /** One node's thinking: the hubs of the channels that are read here, and the way to the logs. */
 export class Hubs {
@@ -72,13 +78,27 @@ export class Hubs {
     this.#auditAt = clock.now() + limits.heartbeatMs;
   }
 
-  /** Delivers what was appended since the last flush: one batch for each channel and cohort. */
-  flush(): void {
-    const dirty = this.#dirty;
+  /**
+   * Delivers what was appended since the last flush: one batch for each channel and cohort, the smallest audience first.
+   *
+   * While `isBusy` what would go to a crowd waits and is asked for again: it grows into one larger batch meanwhile.
+   */
+  flush(isBusy = false): void {
+    const dirty = this.#dirty.size > 1 ? [...this.#dirty].sort(byReaders) : this.#dirty;
     this.#scheduled = false;
     // What is caused from here on belongs to the next tick.
     this.#dirty = new Set();
-    for (const hub of dirty) hub.flush();
+    for (const hub of dirty) {
+      if (isBusy && hub.readers > crowdMin) this.#markDirty(hub);
+      else hub.flush();
+    }
+  }
+
+  #markDirty(hub: Hub): void {
+    this.#dirty.add(hub);
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    this.#options.schedule();
   }
 
   /** When `tick` must be called next, in ms since 1970. */
@@ -146,12 +166,7 @@ export class Hubs {
         this.#leaving.add(lobby);
         this.#sweepAt = Math.min(this.#sweepAt, at);
       },
-      dirty: (hub) => {
-        this.#dirty.add(hub);
-        if (this.#scheduled) return;
-        this.#scheduled = true;
-        this.#options.schedule();
-      },
+      dirty: (hub) => this.#markDirty(hub),
       troubled: (hub, thrown) => this.#trouble(hub, thrown),
       idle: (hub) => this.#hubs.idle(hub),
     };

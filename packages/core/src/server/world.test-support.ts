@@ -285,10 +285,10 @@ export class World {
   }
 
   /** Ends the tick, if anything asked for that. */
-  flush(): void {
+  flush(isBusy = false): void {
     if (!this.#scheduled) return;
     this.#scheduled = false;
-    this.hubs.flush();
+    this.hubs.flush(isBusy);
   }
 
   /** Lets promises settle; the tick goes on. */
