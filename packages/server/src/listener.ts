@@ -175,6 +175,11 @@ function countSockets(
   const surplus = (connection: Socket | Http2Session) => {
     if (sockets.size > room.served) front.markSurplus(connection, room);
   };
+  // One function for all: a closure for each would be kept for as long as its connection.
+  const forget = function (this: Socket): void {
+    sockets.delete(this);
+    node.connections--;
+  };
   // Before the HTTP server's own listener: what is refused here costs no parser and no handshake.
   server.prependListener("connection", (socket: Socket) => {
     if (sockets.size >= room.served) node.refusals.add(room, node.clock.now());
@@ -185,10 +190,7 @@ function countSockets(
     sockets.add(socket);
     node.connections++;
     if (!isSecure) surplus(socket);
-    socket.once("close", () => {
-      sockets.delete(socket);
-      node.connections--;
-    });
+    socket.on("close", forget);
   });
   if (isSecure) server.prependListener("secureConnection", surplus).on("session", surplus);
   return sockets;

@@ -31,8 +31,8 @@ interface Opening {
 export class Subscriptions implements Receiver {
   readonly #host: SubscriptionsHost;
   readonly #readings = new Map<string, Opening | Reader>();
-  /** Readers that wait for the sink to drain, in the order of their turns. */
-  readonly #behind = new Set<Reader>();
+  /** Readers that wait for the sink to drain, in the order of their turns; most sessions never have any. */
+  #behind: Set<Reader> | undefined;
   /** Made when first needed: most sessions listen to nobody. */
   #company: Company | undefined;
 
@@ -149,7 +149,7 @@ export class Subscriptions implements Receiver {
     this.#readings.delete(channel);
     this.#company?.depart(channel);
     if (reading.state === "opening") return;
-    this.#behind.delete(reading);
+    this.#behind?.delete(reading);
     reading.hub.detach(reading);
   }
 
@@ -175,10 +175,11 @@ export class Subscriptions implements Receiver {
 
   /** There is room again: readers go on, each in its turn, for as long as there is. Rule BND-1. */
   drained(): void {
+    const behind = this.#behind;
     // One that fills the sink comes last the next time.
-    for (const reader of this.#behind) {
+    for (const reader of behind ?? []) {
       if (this.full) return;
-      this.#behind.delete(reader);
+      behind?.delete(reader);
       reader.hub.pump(reader);
     }
     this.#company?.drained();
@@ -204,6 +205,7 @@ export class Subscriptions implements Receiver {
   }
 
   fellBehind(reader: Reader): void {
+    this.#behind ??= new Set();
     this.#behind.add(reader);
   }
 

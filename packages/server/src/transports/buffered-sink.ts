@@ -2,6 +2,7 @@ import type { Farewell, Session, Sink } from "@holdfast/core/server";
 import type { Timed } from "../deadlines.ts";
 import type { Link } from "../node.ts";
 import type { Flushable, Tick } from "../tick.ts";
+import type { Taken } from "./stream-wire.ts";
 
 /**
  * A sink that gathers what is written in one tick, so that a writable connection costs one write a tick.
@@ -35,11 +36,7 @@ export abstract class BufferedSink implements Sink, Flushable, Link {
   abstract get isWritable(): boolean;
 
   /** Hands everything to the socket in one go; `taken` is called when all of it is out of this process. */
-  protected abstract put(
-    first: Uint8Array,
-    rest: readonly Uint8Array[] | undefined,
-    taken?: () => void,
-  ): void;
+  protected abstract put(first: Uint8Array, rest: readonly Uint8Array[] | undefined, taken?: Taken): void;
 
   abstract close(farewell: Farewell): void;
   abstract pauseInput(paused: boolean): void;
@@ -82,7 +79,7 @@ export abstract class BufferedSink implements Sink, Flushable, Link {
     this.#rest = undefined;
     this.#bytes = 0;
     if (!this.isWritable) return;
-    this.put(first, rest, this.#isFull ? this.#drained : undefined);
+    this.put(first, rest, this.#isFull ? (error) => this.#drained(error) : undefined);
   }
 
   /** Lets out what was held back. */
@@ -91,9 +88,9 @@ export abstract class BufferedSink implements Sink, Flushable, Link {
     this.flush();
   }
 
-  readonly #drained = (error?: Error | null): void => {
+  #drained(error?: Error | null): void {
     if (error) return;
     this.#isFull = false;
     this.session.drained();
-  };
+  }
 }

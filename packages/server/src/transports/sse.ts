@@ -1,8 +1,22 @@
-import { Dialogue, type Framing, framings, type Gate, type Principal, Session } from "@holdfast/core/server";
-import { type ControlMessage, formatSse, type Hello, HoldfastError, type Start } from "@holdfast/protocol";
+import {
+  type Batch,
+  Dialogue,
+  type Framing,
+  framings,
+  type Gate,
+  type Principal,
+  Session,
+} from "@holdfast/core/server";
+import {
+  type Bytes,
+  type ControlMessage,
+  formatSse,
+  type Hello,
+  HoldfastError,
+  type Start,
+} from "@holdfast/protocol";
 import type { Exchange } from "../exchange.ts";
 import type { Node } from "../node.ts";
-import { observed } from "./observed.ts";
 import { StreamSink, streamHeaders } from "./stream-sink.ts";
 
 function openSession(
@@ -30,17 +44,24 @@ function drawRetryMs(): number {
   return 1000 + Math.floor(Math.random() * 2000);
 }
 
-/** What a plain stream has heard its session say, and what that means for the answer. */
-class PlainStream {
+/**
+ * The face of a plain stream, which hears what its session says before that is written: some of it is said by a status,
+ * or by the end of the stream.
+ */
+class PlainStream implements Framing {
+  readonly slot: number;
+  readonly #face: Framing;
   refusal: HoldfastError | undefined;
   /** Whether there was anything to read but the end. Rule SSE-5. */
   #isEmpty = true;
   #open: number;
-  readonly #starts = new Map<string, string>();
-  /** Called when every channel has ended. */
-  onEnd: (() => void) | undefined;
+  /** Where each channel begins, until the stream has. */
+  #starts: Map<string, string> | undefined = new Map();
+  #session: Session | undefined;
 
-  constructor(channels: number) {
+  constructor(face: Framing, channels: number) {
+    this.slot = face.slot;
+    this.#face = face;
     this.#open = channels;
   }
 
@@ -52,10 +73,26 @@ class PlainStream {
     return this.#isEmpty;
   }
 
-  hear(message: ControlMessage): void {
+  /** From now on the stream ends by itself when every channel has. */
+  begin(session: Session): void {
+    this.#starts = undefined;
+    this.#session = session;
+    if (this.hasEnded) session.close({ kind: "ended" });
+  }
+
+  events(batch: Batch): Bytes {
+    return this.#face.events(batch);
+  }
+
+  control(message: ControlMessage): Bytes | undefined {
+    this.#hear(message);
+    return this.#face.control(message);
+  }
+
+  #hear(message: ControlMessage): void {
     switch (message.type) {
       case "subscribed":
-        this.#starts.set(message.channel, message.cursor);
+        this.#starts?.set(message.channel, message.cursor);
         return;
       case "gap":
         this.#isEmpty = false;
@@ -64,12 +101,18 @@ class PlainStream {
         this.refusal ??= new HoldfastError(message.code, message.message);
         return;
       case "end":
-        if (this.#starts.get(message.channel) !== message.cursor) this.#isEmpty = false;
+        if (this.#starts?.get(message.channel) !== message.cursor) this.#isEmpty = false;
         this.#open--;
-        if (this.hasEnded) this.onEnd?.();
+        if (this.hasEnded) this.#endSoon();
         return;
       default:
     }
+  }
+
+  /** The end itself is written first. */
+  #endSoon(): void {
+    const session = this.#session;
+    if (session !== undefined) queueMicrotask(() => session.close({ kind: "ended" }));
   }
 }
 
@@ -86,12 +129,11 @@ export async function streamChannels(
   face: Framing,
 ): Promise<void> {
   node.admit();
-  const stream = new PlainStream(starts.size);
   const sink = new StreamSink(exchange, node);
-  const framing = observed(sink.framing(face), (message) => stream.hear(message));
+  const stream = new PlainStream(sink.framing(face), starts.size);
   const gate = node.gatekeeper.gateFor(exchange.request);
   sink.writeText(formatSse({ retryMs: drawRetryMs() }));
-  const session = openSession(node, sink, { framing, principal, gate });
+  const session = openSession(node, sink, { framing: stream, principal, gate });
   await Promise.all(
     [...starts].map(([channel, start]) =>
       session.subscribe({ channel, start, signals: false, presence: false }),
@@ -113,10 +155,7 @@ export async function streamChannels(
     return;
   }
   sink.begin();
-  const end = () => session.close({ kind: "ended" });
-  // The end itself is written first.
-  stream.onEnd = () => queueMicrotask(end);
-  if (stream.hasEnded) end();
+  stream.begin(session);
 }
 
 /** The session protocol as Server-Sent Events, one message a block. Rules SES-2, SES-3. */

@@ -3,7 +3,7 @@ import { chunk, encodeUtf8, errorMessage, HoldfastError } from "@holdfast/protoc
 import type { Exchange } from "../exchange.ts";
 import type { Node } from "../node.ts";
 import { BufferedSink } from "./buffered-sink.ts";
-import { openWire, type StreamWire, takesChunks } from "./stream-wire.ts";
+import { openWire, type StreamWire, type Taken, takesChunks } from "./stream-wire.ts";
 
 export const streamHeaders = {
   "Content-Type": "text/event-stream",
@@ -63,7 +63,7 @@ export class StreamSink extends BufferedSink {
     this.release();
   }
 
-  protected put(first: Uint8Array, rest: readonly Uint8Array[] | undefined, taken?: () => void): void {
+  protected put(first: Uint8Array, rest: readonly Uint8Array[] | undefined, taken?: Taken): void {
     this.#wire?.put(first, rest, taken);
   }
 

@@ -3,13 +3,16 @@ import type { Socket } from "node:net";
 import { lastChunk } from "@holdfast/protocol";
 import { LentSocket } from "../lent-socket.ts";
 
+/** Called when what was written is out of this process, or never will be. */
+export type Taken = (error?: Error | null) => void;
+
 /** What an event stream is written to once it has begun. */
 export interface StreamWire {
   /** Bytes that were taken and not sent. */
   readonly unsent: number;
   readonly isWritable: boolean;
-  /** Writes all in one go; `taken` is called when the last of it is out of this process. */
-  put(first: Uint8Array, rest: readonly Uint8Array[] | undefined, taken?: () => void): void;
+  /** Writes all in one go. */
+  put(first: Uint8Array, rest: readonly Uint8Array[] | undefined, taken?: Taken): void;
   /** What was written still goes out; then the stream ends. */
   end(): void;
   destroy(): void;
@@ -36,7 +39,7 @@ export function openWire(response: ServerResponse, headers: Headers, isChunked: 
 interface Writable {
   cork(): void;
   uncork(): void;
-  write(bytes: Uint8Array, taken?: (error?: Error | null) => void): boolean;
+  write(bytes: Uint8Array, taken?: Taken): boolean;
 }
 
 /** Writes everything in one system call where the platform can. */
@@ -44,7 +47,7 @@ export function writeAll(
   to: Writable,
   first: Uint8Array,
   rest: readonly Uint8Array[] | undefined,
-  taken?: () => void,
+  taken?: Taken,
 ): void {
   if (rest === undefined) {
     to.write(first, taken);
@@ -75,7 +78,7 @@ class ResponseWire implements StreamWire {
     return !this.response.destroyed && !this.response.writableEnded;
   }
 
-  put(first: Uint8Array, rest: readonly Uint8Array[] | undefined, taken?: () => void): void {
+  put(first: Uint8Array, rest: readonly Uint8Array[] | undefined, taken?: Taken): void {
     writeAll(this.response, first, rest, taken);
   }
 
@@ -105,7 +108,7 @@ class ChunkedResponseWire extends ResponseWire {
     return this.#socket.writableLength;
   }
 
-  override put(first: Uint8Array, rest: readonly Uint8Array[] | undefined, taken?: () => void): void {
+  override put(first: Uint8Array, rest: readonly Uint8Array[] | undefined, taken?: Taken): void {
     writeAll(this.#socket, first, rest, taken);
   }
 }
@@ -134,7 +137,7 @@ class SocketWire implements StreamWire {
     return this.#socket.writable;
   }
 
-  put(first: Uint8Array, rest: readonly Uint8Array[] | undefined, taken?: () => void): void {
+  put(first: Uint8Array, rest: readonly Uint8Array[] | undefined, taken?: Taken): void {
     writeAll(this.#socket, first, rest, taken);
   }
 
@@ -147,7 +150,7 @@ class SocketWire implements StreamWire {
   }
 
   onClose(run: () => void): void {
-    this.#socket.once("close", run);
+    this.#socket.on("close", run);
   }
 }
 

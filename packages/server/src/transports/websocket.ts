@@ -1,13 +1,16 @@
 import type { Duplex } from "node:stream";
 import {
+  type Batch,
   Dialogue,
   type Farewell,
+  type Framing,
   type Gate,
   type Principal,
   Session,
   type WebSocketFramings,
 } from "@holdfast/core/server";
 import {
+  type Bytes,
   type ControlMessage,
   type Draft,
   decodePayload,
@@ -18,12 +21,11 @@ import {
   subprotocols,
   toHoldfastError,
 } from "@holdfast/protocol";
-import { WebSocket, WebSocketServer } from "ws";
+import { type RawData, WebSocket, WebSocketServer } from "ws";
 import type { Farewells } from "../farewells.ts";
 import type { Node } from "../node.ts";
 import { BufferedSink } from "./buffered-sink.ts";
-import { observed } from "./observed.ts";
-import { writeAll } from "./stream-wire.ts";
+import { type Taken, writeAll } from "./stream-wire.ts";
 
 /** What `ws` closes for by itself, told as everything else is: with the outcome's code as the reason. */
 const ownReasons: ReadonlyMap<number, string> = new Map([
@@ -32,11 +34,46 @@ const ownReasons: ReadonlyMap<number, string> = new Map([
   [1009, "too_large"],
 ]);
 
-class ReasonedWebSocket extends WebSocket {
+/** Who is told what a client says. */
+interface Listening {
+  readonly session: Session;
+  receive(data: Buffer, isBinary: boolean): void;
+}
+
+/** A WebSocket whose listeners are the same functions for all: what belongs to one connection is found through it. */
+class TiedWebSocket extends WebSocket {
+  listening: Listening | undefined;
+
+  /** Ties the socket to a session: everything it is told by the one is passed on to the other. */
+  tie(listening: Listening): void {
+    this.listening = listening;
+    this.on("message", onMessage);
+    this.on("ping", onSign);
+    this.on("pong", onSign);
+    this.on("close", onGone);
+    // What the peer did wrong is told to it by the close code that follows.
+    this.on("error", ignore);
+  }
+
   override close(code?: number, reason?: string | Buffer): void {
     super.close(code, reason ?? (code === undefined ? undefined : ownReasons.get(code)));
   }
 }
+
+function onMessage(this: WebSocket, data: RawData, isBinary: boolean): void {
+  const { listening } = this as TiedWebSocket;
+  if (listening?.session.isClosed === false) listening.receive(data as Buffer, isBinary);
+}
+
+function onSign(this: WebSocket): void {
+  (this as TiedWebSocket).listening?.session.heard();
+}
+
+function onGone(this: WebSocket): void {
+  (this as TiedWebSocket).listening?.session.gone();
+}
+
+function ignore(): void {}
 
 const spoken: ReadonlySet<string> = new Set(Object.values(subprotocols));
 
@@ -56,7 +93,7 @@ export function createAcceptor({ messageBytesMax }: Limits, closeTimeoutMs: numb
     perMessageDeflate: false,
     maxPayload: messageBytesMax,
     closeTimeout: closeTimeoutMs,
-    WebSocket: ReasonedWebSocket,
+    WebSocket: TiedWebSocket,
     // An offer of which nothing is spoken was refused before.
     handleProtocols: (offered: Set<string>) => chooseSubprotocol(offered) ?? false,
   };
@@ -84,7 +121,7 @@ class WebSocketSink extends BufferedSink {
     return this.#websocket.readyState === WebSocket.OPEN;
   }
 
-  protected put(first: Uint8Array, rest: readonly Uint8Array[] | undefined, taken?: () => void): void {
+  protected put(first: Uint8Array, rest: readonly Uint8Array[] | undefined, taken?: Taken): void {
     writeAll(this.#socket, first, rest, taken);
   }
 
@@ -130,23 +167,6 @@ export interface Accepted extends Opened {
   readonly gate: Gate;
 }
 
-interface Listening {
-  receive(data: Buffer, isBinary: boolean): void;
-}
-
-/** Ties a session to its socket: everything it is told by the one is passed on to the other. */
-function tie(session: Session, websocket: WebSocket, listening: Listening): void {
-  const heard = () => session.heard();
-  websocket.on("message", (data, isBinary) => {
-    if (!session.isClosed) listening.receive(data as Buffer, isBinary);
-  });
-  websocket.on("ping", heard);
-  websocket.on("pong", heard);
-  websocket.on("close", () => session.gone());
-  // What the peer did wrong is told to it by the close code that follows.
-  websocket.on("error", () => {});
-}
-
 /** Speaks the session protocol on a WebSocket, in the form that was agreed on. Rules SES-1 to SES-7. */
 export function serveSession(
   { node, websocket, socket, faces, gate }: Accepted,
@@ -170,7 +190,8 @@ export function serveSession(
   const credential = token === undefined ? {} : { token };
   const dialogue = new Dialogue({ session, gate, limits, clock, form, ...credential });
   sink.serve(session, dialogue);
-  tie(session, websocket, {
+  (websocket as TiedWebSocket).tie({
+    session,
     receive: (data, isBinary) => dialogue.receive(isBinary ? data : data.toString()),
   });
   node.enter(sink);
@@ -185,24 +206,65 @@ export interface PlainRequest {
   readonly principal: Principal;
 }
 
+/** What is said and heard on a plain WebSocket. */
+class PlainConversation implements Framing, Listening {
+  readonly slot: number;
+  readonly #face: Framing;
+  readonly #request: PlainRequest;
+  #session: Session | undefined;
+  #published = 0;
+
+  constructor(face: Framing, request: PlainRequest) {
+    this.slot = face.slot;
+    this.#face = face;
+    this.#request = request;
+  }
+
+  begin(session: Session): void {
+    this.#session = session;
+  }
+
+  get session(): Session {
+    if (this.#session === undefined) throw new Error("A conversation has a session.");
+    return this.#session;
+  }
+
+  events(batch: Batch): Bytes {
+    return this.#face.events(batch);
+  }
+
+  /** What is said by the end of the connection is written first. */
+  control(message: ControlMessage): Bytes | undefined {
+    if (message.type === "end") this.#closeSoon({ kind: "ended" });
+    else if (message.type === "error" && message.ref === undefined) {
+      this.#closeSoon({ kind: "refused", error: new HoldfastError(message.code, message.message) });
+    }
+    return this.#face.control(message);
+  }
+
+  #closeSoon(farewell: Farewell): void {
+    queueMicrotask(() => this.session.close(farewell));
+  }
+
+  receive(data: Buffer, isBinary: boolean): void {
+    const { session } = this;
+    const { channel, format } = this.#request;
+    session.heard();
+    session.publish(this.#published++, channel, readDraft(isBinary ? "base64" : format, data));
+  }
+}
+
 /** One channel as WebSocket messages, both ways. Rules WSP-1 to WSP-3. */
 export async function serveChannel(accepted: Accepted, request: PlainRequest): Promise<void> {
   const { node, websocket, socket, faces, gate } = accepted;
-  const { channel, start, format, principal } = request;
+  const { channel, start, principal } = request;
   const sink = new WebSocketSink(node, websocket, socket);
-  const closeSoon = (farewell: Farewell) => queueMicrotask(() => session.close(farewell));
-  // What is heard here is written right after; only then the connection is let go.
-  const hear = (message: ControlMessage) => {
-    if (message.type === "end") closeSoon({ kind: "ended" });
-    else if (message.type === "error" && message.ref === undefined) {
-      closeSoon({ kind: "refused", error: new HoldfastError(message.code, message.message) });
-    }
-  };
+  const conversation = new PlainConversation(faces.plainWebSocket, request);
   const session = new Session({
     id: node.nextSessionId(),
     hubs: node.hubs,
     sink,
-    framing: observed(faces.plainWebSocket, hear),
+    framing: conversation,
     gate,
     limits: node.limits,
     clock: node.clock,
@@ -210,14 +272,9 @@ export async function serveChannel(accepted: Accepted, request: PlainRequest): P
     hears: true,
     onClose: () => node.leave(sink),
   });
+  conversation.begin(session);
   sink.serve(session);
-  let published = 0;
-  tie(session, websocket, {
-    receive(data, isBinary) {
-      session.heard();
-      session.publish(published++, channel, readDraft(isBinary ? "base64" : format, data));
-    },
-  });
+  (websocket as TiedWebSocket).tie(conversation);
   node.enter(sink);
   // Nothing is answered before the position has been told.
   session.holdInput(true);
