@@ -2,6 +2,7 @@ export * from "./bytes.ts";
 export * from "./channel.ts";
 export * from "./client-messages.ts";
 export * from "./codec.ts";
+export { crc32Shift, joinCrc32 } from "./crc32.ts";
 export * from "./cursor.ts";
 export * from "./errors.ts";
 export * from "./event.ts";
@@ -22,4 +23,5 @@ export {
 export { acceptDeflate } from "./permessage-deflate.ts";
 export * from "./server-messages.ts";
 export * from "./sse.ts";
+export * from "./stream-codings.ts";
 export * from "./websocket.ts";

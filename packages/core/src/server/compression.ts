@@ -10,13 +10,20 @@ export interface Compression {
   readonly thresholdBytes: number;
   /** Raw deflate (RFC 1951) that ends with a sync flush, as in RFC 7692 §7.2.1. */
   readonly deflate: Compressor;
+  /** A whole frame of Zstandard (RFC 8878). */
+  readonly zstd: Compressor;
+  /** As gzip has it (RFC 1952 §8). */
+  readonly crc32: (bytes: Uint8Array) => number;
 }
 
 /** The empty block that a sync flush ends with; permessage-deflate leaves it out. RFC 7692 §7.2.1. */
 const syncTailBytes = 4;
 
 /** A message in a frame: deflated, where it is long enough and becomes shorter by it. Rules ZIP-1, ZIP-4. */
-export function deflatedFrame(kind: "text" | "binary", compression: Compression): Envelope {
+export function deflatedFrame(
+  kind: "text" | "binary",
+  compression: Pick<Compression, "thresholdBytes" | "deflate">,
+): Envelope {
   const { thresholdBytes, deflate } = compression;
   return (message) => {
     if (message.length < thresholdBytes) return frame(kind, message);

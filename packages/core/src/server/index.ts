@@ -17,3 +17,4 @@ export type { Reader, ReaderState, Receiver } from "./reader.ts";
 export { Session, type SessionOptions } from "./session.ts";
 export * from "./settings.ts";
 export * from "./sink.ts";
+export { type CodedStream, gzipStreams, StreamCoding, zstdStreams } from "./stream-coding.ts";

@@ -17,6 +17,14 @@ export const slots = {
   msgpackWebSocketDeflated: 9,
   sessionSseChunked: 10,
   plainSseChunked: 11,
+  sessionSseGzip: 12,
+  sessionSseGzipChunked: 13,
+  plainSseGzip: 14,
+  plainSseGzipChunked: 15,
+  sessionSseZstd: 16,
+  sessionSseZstdChunked: 17,
+  plainSseZstd: 18,
+  plainSseZstdChunked: 19,
 } as const;
 
 /** What is put around bytes that are complete in themselves: a frame, or compression. */
