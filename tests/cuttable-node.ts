@@ -1,17 +1,18 @@
 import { once } from "node:events";
 import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
-import { createHoldfast, type Holdfast } from "@holdfast/server";
+import { createHoldfast, type Holdfast, type HoldfastOptions } from "@holdfast/server";
 
 /** A node behind an ordinary server whose connections the test can cut. */
 export class CuttableNode {
-  readonly holdfast: Holdfast = createHoldfast({ logger: () => {} });
+  readonly holdfast: Holdfast;
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   url = "";
 
   /** `application` answers what is not the node's own. */
-  constructor(application: RequestListener = showBlankPage) {
+  constructor(application: RequestListener = showBlankPage, options: HoldfastOptions = {}) {
+    this.holdfast = createHoldfast({ logger: () => {}, ...options });
     this.#server = createServer(application);
   }
 

@@ -15,6 +15,7 @@ import { type Envelope, layered, slots } from "./layers.ts";
 
 /** What one event stream in a content coding has of its own. */
 export interface CodedStream {
+  readonly coding: StreamCoding;
   /** What it begins with. */
   readonly head: Bytes;
   /** Hears of each piece that is written to it, in order. */
@@ -31,9 +32,13 @@ export class StreamCoding {
   readonly name: "gzip" | "zstd";
   readonly #forms: Readonly<Record<Form, Envelope>>;
   readonly #shared: ReadonlyMap<Framing, Readonly<Record<Form, Framing>>>;
-  readonly #begin: () => CodedStream;
+  readonly #begin: (coding: StreamCoding) => CodedStream;
 
-  constructor(name: StreamCoding["name"], forms: Record<Form, Envelope>, begin: () => CodedStream) {
+  constructor(
+    name: StreamCoding["name"],
+    forms: Record<Form, Envelope>,
+    begin: (coding: StreamCoding) => CodedStream,
+  ) {
     this.name = name;
     this.#forms = forms;
     this.#begin = begin;
@@ -61,7 +66,7 @@ export class StreamCoding {
   }
 
   begin(): CodedStream {
-    return this.#begin();
+    return this.#begin(this);
   }
 }
 
@@ -91,8 +96,10 @@ function orStored(thresholdBytes: number, compress: Compressor, store: Compresso
 /** Streams of Zstandard: each piece is a frame, and a stream of frames has no beginning or end of its own. RFC 8878 §3. */
 export function zstdStreams({ thresholdBytes, zstd }: Compression): StreamCoding {
   const whole = orStored(thresholdBytes, zstd, storedZstd);
-  const stream: CodedStream = { head: nothing, wrote: () => {}, tail: () => nothing };
-  return new StreamCoding("zstd", { whole, chunked: chunk }, () => stream);
+  const coding = new StreamCoding("zstd", { whole, chunked: chunk }, () => stream);
+  // No stream has anything of its own.
+  const stream: CodedStream = { coding, head: nothing, wrote: () => {}, tail: () => nothing };
+  return coding;
 }
 
 const nothing: Bytes = new Uint8Array(0);
@@ -123,17 +130,22 @@ export function gzipStreams({ thresholdBytes, deflate, crc32 }: Compression): St
     if (check !== undefined) checks.set(bytes, check);
     return bytes;
   };
-  return new StreamCoding("gzip", { whole, chunked }, () => new GzipStream(checks));
+  return new StreamCoding("gzip", { whole, chunked }, (coding) => new GzipStream(coding, checks));
 }
 
 class GzipStream implements CodedStream {
-  readonly head = gzipHead;
+  readonly coding: StreamCoding;
   readonly #checks: WeakMap<Uint8Array, Check>;
   #crc32 = 0;
   #length = 0;
 
-  constructor(checks: WeakMap<Uint8Array, Check>) {
+  constructor(coding: StreamCoding, checks: WeakMap<Uint8Array, Check>) {
+    this.coding = coding;
     this.#checks = checks;
+  }
+
+  get head(): Bytes {
+    return gzipHead;
   }
 
   wrote(piece: Uint8Array): void {

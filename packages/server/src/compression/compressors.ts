@@ -1,4 +1,4 @@
-import { constants, deflateRawSync } from "node:zlib";
+import { constants, deflateRawSync, zstdCompressSync } from "node:zlib";
 import type { Compressor } from "@holdfast/core/server";
 
 /** How far back a match may lie in a window, short of its size, is set by what zlib looks ahead. */
@@ -32,4 +32,10 @@ export function deflateAt(level: number): Compressor {
       finishFlush: constants.Z_SYNC_FLUSH,
     });
   };
+}
+
+/** A frame of Zstandard for each piece, with a window of no more than the piece. */
+export function zstdAt(level: number): Compressor {
+  const params = { [constants.ZSTD_c_compressionLevel]: level };
+  return (bytes) => zstdCompressSync(bytes, { params, pledgedSrcSize: bytes.length });
 }

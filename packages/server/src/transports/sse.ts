@@ -17,7 +17,7 @@ import {
 } from "@holdfast/protocol";
 import type { Exchange } from "../exchange.ts";
 import type { Node } from "../node.ts";
-import { StreamSink, streamHeaders } from "./stream-sink.ts";
+import { StreamSink } from "./stream-sink.ts";
 
 function openSession(
   node: Node,
@@ -151,7 +151,7 @@ export async function streamChannels(
   }
   if (exchange.isHead) {
     session.gone();
-    exchange.answer(200, undefined, streamHeaders);
+    exchange.answer(200, undefined, sink.headersOf(exchange));
     return;
   }
   sink.begin();

@@ -1,11 +1,11 @@
-import { chunked, type Farewell, type Framing } from "@holdfast/core/server";
-import { chunk, encodeUtf8, errorMessage, HoldfastError } from "@holdfast/protocol";
+import { type CodedStream, chunked, type Farewell, type Framing } from "@holdfast/core/server";
+import { type Bytes, chunk, encodeUtf8, errorMessage, HoldfastError } from "@holdfast/protocol";
 import type { Exchange } from "../exchange.ts";
 import type { Node } from "../node.ts";
 import { BufferedSink } from "./buffered-sink.ts";
 import { openWire, type StreamWire, type Taken, takesChunks } from "./stream-wire.ts";
 
-export const streamHeaders = {
+const streamHeaders = {
   "Content-Type": "text/event-stream",
   "Cache-Control": "no-store, no-transform",
   "X-Accel-Buffering": "no",
@@ -22,25 +22,43 @@ export class StreamSink extends BufferedSink {
   readonly #errors: Framing | undefined;
   readonly #gone = (): void => this.session.gone();
   #forgetExchange: (() => void) | undefined;
+  readonly #coded: CodedStream | undefined;
 
+  /** Throws `not_acceptable`. */
   constructor(exchange: Exchange, node: Node, errors?: Framing) {
     super(node.tick, node.limits.connectionBufferBytesMax, true);
     this.#exchange = exchange;
     this.#isChunked = takesChunks(exchange.response);
     this.#node = node;
     this.#errors = errors;
+    this.#coded = node.compression?.streamCoding(exchange.header("accept-encoding"))?.begin();
+    if (this.#coded !== undefined) this.#writeRaw(this.#coded.head);
     this.#forgetExchange = exchange.onClose(this.#gone);
   }
 
   /** A face as it is written to this stream. */
   framing(face: Framing): Framing {
+    const form = this.#isChunked ? "chunked" : "whole";
+    if (this.#coded !== undefined) return this.#coded.coding.framing(face, form);
     return this.#isChunked ? chunked(face) : face;
   }
 
   /** Writes text of the stream that is no message of a session. */
   writeText(text: string): void {
     const bytes = encodeUtf8(text);
-    this.write(this.#isChunked ? chunk(bytes) : bytes);
+    const form = this.#isChunked ? "chunked" : "whole";
+    if (this.#coded === undefined) this.#writeRaw(bytes);
+    else this.write(this.#coded.coding.encode(bytes, form));
+  }
+
+  /** Writes bytes that are no more coded. */
+  #writeRaw(bytes: Bytes): void {
+    super.write(this.#isChunked ? chunk(bytes) : bytes);
+  }
+
+  override write(bytes: Uint8Array): boolean {
+    this.#coded?.wrote(bytes);
+    return super.write(bytes);
   }
 
   get unsent(): number {
@@ -51,6 +69,13 @@ export class StreamSink extends BufferedSink {
     return this.#wire?.isWritable ?? this.#exchange?.isGone === false;
   }
 
+  /** The headers of the answer that begins the stream. */
+  headersOf(exchange: Exchange): Readonly<Record<string, string>> {
+    const { coding } = this.#coded ?? {};
+    const coded = coding === undefined ? {} : { "Content-Encoding": coding.name };
+    return exchange.varied({ ...streamHeaders, ...coded });
+  }
+
   /** Starts the stream with its headers and what was said so far. */
   begin(): void {
     const exchange = this.#exchange;
@@ -58,7 +83,7 @@ export class StreamSink extends BufferedSink {
     this.#forgetExchange?.();
     this.#forgetExchange = undefined;
     this.#exchange = undefined;
-    this.#wire = openWire(exchange.response, exchange.headersWith(streamHeaders), this.#isChunked);
+    this.#wire = openWire(exchange.response, exchange.headersWith(this.headersOf(exchange)), this.#isChunked);
     this.#wire.onClose(this.#gone);
     this.release();
   }
@@ -78,6 +103,7 @@ export class StreamSink extends BufferedSink {
       const last = this.#errors && this.framing(this.#errors).control(errorMessage(farewell.error));
       if (last !== undefined) this.write(last);
     }
+    if (this.#coded !== undefined) this.#writeRaw(this.#coded.tail());
     this.flush();
     wire.end();
     wire.onClose(this.#node.farewells.begin(() => wire.destroy()));
