@@ -16,8 +16,11 @@ async function until(condition: () => boolean | Promise<boolean>): Promise<void>
   while (!(await condition())) await sleep(10);
 }
 
-async function start(t: TestContext, log: AuditedLog, workers = 2) {
-  const primary = createPrimary({ logger: () => {}, broker: () => log }, { workers, script });
+async function start(t: TestContext, log: AuditedLog, workers = 2, limits = {}) {
+  const primary = createPrimary(
+    { logger: () => {}, broker: () => log, limits },
+    { workers, script, args: [JSON.stringify(limits)] },
+  );
   t.after(() => primary.close({ spreadMs: 0, deadlineMs: 1000 }));
   const { url } = await primary.listen({ port: 0 });
   return { primary, url };
@@ -182,3 +185,53 @@ async function announced(child: ChildProcess): Promise<{ url: string; pids: numb
   while (!said.includes("\n")) await once(child.stdout ?? child, "data");
   return JSON.parse(said);
 }
+
+test("[PRS-1] [PRS-2] [SIG-1] members and signals of all workers are company, also when one of them dies", async (t) => {
+  const { primary, url } = await start(t, new AuditedLog(), 2, { presenceGraceMs: 400 });
+  const people = Array.from({ length: 8 }, (_, index) => {
+    const client = connect(url, { transports: ["websocket"], timing });
+    t.after(() => client.close());
+    const here = new Map<string, unknown>();
+    const signals = new Set<unknown>();
+    const subscription = client.subscribe("room", {
+      join: index,
+      onEvent: () => {},
+      onPresence: ({ full, members, left }) => {
+        if (full) here.clear();
+        for (const { instance, data } of members) here.set(instance, data);
+        for (const instance of left) here.delete(instance);
+      },
+      onSignal: ({ data }) => signals.add(data),
+    });
+    return { client, here, signals, subscription };
+  });
+  const everybody = people.map((_, index) => index);
+  const ascending = (a: unknown, b: unknown) => Number(a) - Number(b);
+  const sees = (here: Map<string, unknown>, who: readonly number[]) =>
+    JSON.stringify([...here.values()].toSorted(ascending)) === JSON.stringify(who);
+  await until(() => people.every(({ here }) => sees(here, everybody)));
+  const { workers } = await primary.stats();
+  assert.ok(workers.every(({ stats }) => (stats?.readers ?? 0) >= 2));
+
+  // Whichever worker is asked, also about a channel that it has not opened.
+  for (let count = 0; count < 4; count++) {
+    const answer = await fetch(`${url}/channels/room/presence`, { headers: { Connection: "close" } });
+    const { members } = (await answer.json()) as { members: { data: unknown }[] };
+    assert.deepEqual(members.map(({ data }) => data).toSorted(ascending), everybody);
+  }
+  for (const [index, { client }] of people.entries()) client.signal("room", index, { key: `${index}` });
+  await until(() => people.every(({ signals }) => signals.size === 8));
+
+  const [victim] = await serving(primary);
+  assert.ok(victim !== undefined);
+  process.kill(victim, "SIGKILL");
+  await until(
+    async () => !(await serving(primary)).includes(victim) && (await serving(primary)).length === 2,
+  );
+  await until(() =>
+    people.every(({ client, here }) => client.state.type === "live" && sees(here, everybody)),
+  );
+  const [gone, ...left] = people;
+  gone?.client.close();
+  await until(() => left.every(({ here }) => sees(here, everybody.slice(1))));
+});

@@ -4,6 +4,7 @@ import {
   type Clock,
   defaultNamespace,
   type NamespaceSettings,
+  type Neighbours,
   type Principal,
 } from "@holdfast/core/server";
 import { defaultLimits, type Limits } from "@holdfast/protocol";
@@ -56,6 +57,8 @@ export interface HoldfastOptions {
   readonly authorize?: (principal: Principal, action: Action, channel: string) => boolean | Promise<boolean>;
   /** Lets anybody who can reach this node read and publish everything. */
   readonly open?: boolean;
+  /** Other nodes behind the same address, whose members and signals are to be those of this one as well. */
+  readonly neighbours?: Neighbours;
   /** Origins of other sites, as in `https://example.com`, whose pages may use this node. */
   readonly origins?: readonly string[];
   readonly logger?: Logger;
@@ -83,6 +86,7 @@ export interface Settings {
   /** Undefined: nothing is compressed. */
   readonly compression: CompressionSettings | undefined;
   readonly logger: Logger;
+  readonly neighbours: Neighbours | undefined;
   readonly origins: readonly string[];
   namespace(name: string): NamespaceSettings;
 }
@@ -176,6 +180,12 @@ const schema = v.strictObject({
   compression: v.optional(compression),
   logger: v.optional(aFunction),
   brokerDeadlineMs: v.optional(wholeFrom(1)),
+  neighbours: v.optional(
+    v.custom<Neighbours>(
+      (value) => typeof value === "object" && value !== null && "join" in value && "tell" in value,
+      "must be what joins this node to others",
+    ),
+  ),
 });
 
 function sentence(issue: v.BaseIssue<unknown>): string {
@@ -236,6 +246,7 @@ export function readOptions(options: HoldfastOptions): Settings {
     memory: { ...defaultMemoryLimits, ...options.memory },
     compression: compressionOf(options.compression),
     logger: options.logger ?? stderrLogger,
+    neighbours: options.neighbours,
     origins: options.origins ?? [],
     namespace: namespacesOf(options.namespaces ?? {}),
   };

@@ -12,6 +12,7 @@ import { Alarm } from "./alarm.ts";
 import { checkDrafts } from "./drafts.ts";
 import { Hub, type HubHost } from "./hub.ts";
 import { checkData, type Lobby, type Sender } from "./lobby.ts";
+import type { LobbyNews, Neighbours } from "./neighbours.ts";
 import { type Page, Pages } from "./page.ts";
 import type { Reader, Receiver } from "./reader.ts";
 import { Registry } from "./registry.ts";
@@ -31,6 +32,8 @@ export interface HubsOptions {
   schedule(): void;
   /** Hears of faults: whatever was thrown that is no outcome, and which no client is told in its own words. */
   onError?(fault: unknown): void;
+  /** Other nodes behind the same address, where there are any. */
+  readonly neighbours?: Neighbours | undefined;
 }
 
 export interface HubsStats {
@@ -70,12 +73,27 @@ export class Hubs {
     const { limits, clock, broker } = options;
     this.#hubs = new Registry({
       now: () => clock.now(),
-      open: (channel) => Hub.open(channel, this.#host(channel)),
+      open: (channel) => this.#open(channel),
       dropped: (hub) => this.#dropped(hub),
     });
     this.#pages = new Pages(broker);
     this.#pageLimits = { eventsMax: limits.pageEventsMax, bytesMax: limits.pageBytesMax };
     this.#auditAt = clock.now() + limits.heartbeatMs;
+    options.neighbours?.join((from, news) => this.#hear(from, news));
+  }
+
+  async #open(channel: string): Promise<Hub> {
+    const hub = await Hub.open(channel, this.#host(channel));
+    this.#options.neighbours?.tell({ is: "open", channel });
+    return hub;
+  }
+
+  /** Takes what another node tells. Where there is no hub nobody listens. */
+  #hear(from: string, news: LobbyNews): void {
+    const lobby = this.#hubs.get(news.channel)?.lobby;
+    if (news.is === "signal") lobby?.signal(news.key, news.data, news.sender);
+    else if (news.is === "member") lobby?.welcome(from, news);
+    else if (news.is === "left") lobby?.miss(from, news.instance);
   }
 
   /**
@@ -135,6 +153,7 @@ export class Hubs {
     this.#dirty.delete(hub);
     this.#troubled.delete(hub);
     this.#leaving.delete(hub.lobby);
+    this.#options.neighbours?.tell({ is: "shut", channel: hub.channel });
   }
 
   #trouble(hub: Hub, thrown: unknown): void {
@@ -155,9 +174,10 @@ export class Hubs {
   }
 
   #host(channel: string): HubHost {
-    const { broker, settings, limits, clock } = this.#options;
+    const { broker, settings, limits, clock, neighbours } = this.#options;
     return {
       broker,
+      ...(neighbours === undefined ? {} : { tell: (news: LobbyNews) => neighbours.tell(news) }),
       settings: settings(namespaceOf(channel)),
       limits,
       pageLimits: this.#pageLimits,
@@ -256,11 +276,20 @@ export class Hubs {
     return await broker.state(channel);
   }
 
-  /** Passes a signal on to those who listen on this node; throws `too_large`. Rule SIG-1. */
+  /** Passes a signal on to those who listen, on this node and its neighbours; throws `too_large`. Rule SIG-1. */
   async signal(channel: string, key: string, data: unknown, sender: Sender): Promise<void> {
     checkData(data, this.#options.limits);
     // Where there is no hub nobody reads, and so nobody listens.
     this.#hubs.get(channel)?.lobby.signal(key, data, sender);
+    this.#options.neighbours?.tell({ is: "signal", channel, key, data, sender });
+  }
+
+  /** Who is here, on this node and its neighbours. Rule PRS-1. Rejects when these cannot be asked. */
+  async census(channel: string): Promise<readonly Member[]> {
+    const own = this.members(channel);
+    const others = (await this.#options.neighbours?.members(channel)) ?? [];
+    const known = new Set(own.map(({ instance }) => instance));
+    return [...own, ...others.filter(({ instance }) => !known.has(instance))];
   }
 
   /** Who is here, by this node's knowledge. Rule PRS-1. */

@@ -10,6 +10,8 @@ export {
 } from "./framings.ts";
 export type { Hub } from "./hub.ts";
 export { type Clock, Hubs, type HubsOptions, type HubsStats } from "./hubs.ts";
+export { type Courier, LobbyExchange } from "./lobby-exchange.ts";
+export type { LobbyNews, Neighbours } from "./neighbours.ts";
 export type { Gap, Page } from "./page.ts";
 export * from "./principal.ts";
 export { publishAs } from "./publishing.ts";

@@ -1,6 +1,8 @@
 import { HoldfastError, type Limits, type Member, utf8Length } from "@holdfast/protocol";
 import { Notice } from "./batch.ts";
 import { ChangeTable } from "./change-table.ts";
+import { type Guest, Guests } from "./guests.ts";
+import type { LobbyNews } from "./neighbours.ts";
 import { type Listener, News } from "./news.ts";
 
 /** What a lobby needs of the node it is part of. */
@@ -9,6 +11,8 @@ export interface LobbyHost {
   now(): number;
   /** Asks for `sweep` once the grace of a member that has left is over. */
   sweepAt(lobby: Lobby, at: number): void;
+  /** Tells the other nodes, where there are any. */
+  tell?(news: LobbyNews): void;
 }
 
 /** Who signals: the user id, and the instance of its client. */
@@ -50,6 +54,7 @@ export class Lobby {
   readonly #dirty: () => void;
   readonly #listeners = new Set<Listener>();
   readonly #attendances = new Map<string, Attendance>();
+  readonly #guests = new Guests();
   readonly #presence: ChangeTable<Member>;
   readonly #signals: ChangeTable<Notice>;
   /** Something was said since the last flush. */
@@ -64,7 +69,20 @@ export class Lobby {
   }
 
   get members(): readonly Member[] {
-    return Array.from(this.#attendances.values(), ({ member }) => member);
+    const members: Member[] = [];
+    for (const instance of this.#attendances.keys()) members.push(this.#member(instance) as Member);
+    for (const instance of this.#guests.instances) {
+      if (!this.#attendances.has(instance)) members.push(this.#member(instance) as Member);
+    }
+    return members;
+  }
+
+  /** A member as it is shown: as its connection says, on whatever node that is, else as it was. */
+  #member(instance: string): Member | undefined {
+    const own = this.#attendances.get(instance);
+    const guest = this.#guests.of(instance);
+    if (own === undefined) return guest?.member;
+    return own.leavesAt === never || guest === undefined || guest.isAway ? own.member : guest.member;
   }
 
   get isEmpty(): boolean {
@@ -93,30 +111,44 @@ export class Lobby {
   enter(connection: object, instance: string, data: unknown, user?: string): void {
     checkData(data, this.#host.limits);
     const known = this.#attendances.get(instance);
-    const { presenceMembersMax } = this.#host.limits;
-    if (known === undefined && this.#attendances.size >= presenceMembersMax) {
-      throw new HoldfastError("overloaded", `${this.#channel} holds at most ${presenceMembersMax} members.`);
-    }
-    if (known !== undefined && known.member.user !== user && isHereOtherwise(known, connection)) {
+    const guest = this.#guests.of(instance);
+    if (known === undefined && guest === undefined) this.#checkRoom();
+    const isTaken =
+      (known !== undefined && known.member.user !== user && isHereOtherwise(known, connection)) ||
+      (guest !== undefined && guest.member.user !== user && !guest.isAway);
+    if (isTaken) {
       throw new HoldfastError("forbidden", "This instance is another user's; draw one of your own.");
     }
-    const since = known?.member.since ?? this.#host.now();
+    const since = known?.member.since ?? guest?.member.since ?? this.#host.now();
     const member: Member = { instance, data, since, ...(user === undefined ? {} : { user }) };
-    const isNews = known === undefined || JSON.stringify(known.member) !== JSON.stringify(member);
+    const shown = this.#shown(instance);
     const attendance = known ?? { member, connections: new Set(), leavesAt: never };
+    const isNews = known?.leavesAt !== never || JSON.stringify(known.member) !== JSON.stringify(member);
     attendance.member = member;
     attendance.connections.add(connection);
     attendance.leavesAt = never;
     this.#attendances.set(instance, attendance);
-    if (isNews) this.#tell(instance, member);
+    if (isNews) this.#host.tell?.({ is: "member", channel: this.#channel, member, isAway: false });
+    this.#review(instance, shown);
+  }
+
+  #checkRoom(): void {
+    const { presenceMembersMax } = this.#host.limits;
+    // Counted one by one only where it matters: some are here through several nodes.
+    if (this.#attendances.size + this.#guests.size < presenceMembersMax) return;
+    if (this.members.length < presenceMembersMax) return;
+    throw new HoldfastError("overloaded", `${this.#channel} holds at most ${presenceMembersMax} members.`);
   }
 
   /** A connection is gone; the member stays for the grace period, in case it comes back on another. */
   disconnect(connection: object, instance: string): void {
     const known = this.#attendances.get(instance);
     if (known === undefined || !known.connections.delete(connection) || known.connections.size > 0) return;
+    const shown = this.#shown(instance);
     known.leavesAt = this.#host.now() + this.#host.limits.presenceGraceMs;
     this.#host.sweepAt(this, known.leavesAt);
+    this.#host.tell?.({ is: "member", channel: this.#channel, member: known.member, isAway: true });
+    this.#review(instance, shown);
   }
 
   /** The member says through a connection of its own that it leaves. */
@@ -125,8 +157,35 @@ export class Lobby {
   }
 
   #remove(instance: string): void {
+    const shown = this.#shown(instance);
     this.#attendances.delete(instance);
-    this.#tell(instance, undefined);
+    this.#host.tell?.({ is: "left", channel: this.#channel, instance });
+    this.#review(instance, shown);
+  }
+
+  /** Another node says who is here through it. Rule PRS-1. */
+  welcome(node: string, guest: Guest): void {
+    const { instance } = guest.member;
+    const shown = this.#shown(instance);
+    this.#guests.set(node, guest);
+    this.#adoptSince(guest.member);
+    this.#review(instance, shown);
+  }
+
+  /** One that was here before it was known to be is here since then, and not since it came to this node. */
+  #adoptSince({ instance, since }: Member): void {
+    const own = this.#attendances.get(instance);
+    if (own === undefined || own.member.since <= since) return;
+    own.member = { ...own.member, since };
+    const isAway = own.leavesAt !== never;
+    this.#host.tell?.({ is: "member", channel: this.#channel, member: own.member, isAway });
+  }
+
+  /** Nobody of this instance is here through another node any more. */
+  miss(node: string, instance: string): void {
+    const shown = this.#shown(instance);
+    this.#guests.delete(node, instance);
+    this.#review(instance, shown);
   }
 
   /** Lets those go whose grace is over; returns when the next one's will be. */
@@ -139,8 +198,14 @@ export class Lobby {
     return next;
   }
 
-  #tell(instance: string, member: Member | undefined): void {
-    this.#presence.set(instance, member);
+  #shown(instance: string): string {
+    return JSON.stringify(this.#member(instance) ?? null);
+  }
+
+  /** Tells listeners what has become of a member, if that is not what was shown of it. Rule PRS-2. */
+  #review(instance: string, shown: string): void {
+    if (this.#shown(instance) === shown) return;
+    this.#presence.set(instance, this.#member(instance));
     this.#changed();
   }
 

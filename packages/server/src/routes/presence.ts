@@ -8,6 +8,6 @@ export async function listMembers(node: Node, exchange: Exchange, channel: strin
   const principal = await node.gatekeeper.principalOf(exchange.request);
   await node.gatekeeper.demand(principal, "read", channel);
   parseParameters(exchange.query, []);
-  const text = JSON.stringify({ channel, members: node.hubs.members(channel) });
+  const text = JSON.stringify({ channel, members: await node.hubs.census(channel) });
   exchange.answerContent(new Content(text));
 }

@@ -2,6 +2,7 @@ import cluster, { type ClusterSettings } from "node:cluster";
 import { once } from "node:events";
 import { type AddressInfo, createServer } from "node:net";
 import { type Broker, BrokerHost, MemoryBroker, type MemoryStats } from "@holdfast/core/broker";
+import { LobbyExchange } from "@holdfast/core/server";
 import { namespaceOf } from "@holdfast/protocol";
 import { Deadlines } from "../deadlines.ts";
 import type { CloseOptions } from "../drain.ts";
@@ -76,6 +77,7 @@ export function createPrimary(options: HoldfastOptions, how: PrimaryOptions): Pr
 
 class ClusterPrimary implements Primary, SlotHost {
   readonly failed: Promise<never>;
+  readonly exchange = new LobbyExchange();
   readonly #settings: Settings;
   readonly #deadlines = new Deadlines({ everyMs: 250, now: Date.now });
   readonly #broker: Broker | undefined;
@@ -108,6 +110,10 @@ class ClusterPrimary implements Primary, SlotHost {
     this.#slots = Array.from({ length: workers }, (_, index) => new Slot(index + 1, this));
     // Whatever ends this process, its workers are not to wait until they notice.
     process.on("exit", this.#kill);
+  }
+
+  get presenceGraceMs() {
+    return this.#settings.limits.presenceGraceMs;
   }
 
   get log() {

@@ -1,10 +1,12 @@
 import cluster, { type Worker } from "node:cluster";
 import type { Duplex } from "node:stream";
 import { decodeMessage, encodeMessage, type Guest, type Reply, type Request } from "@holdfast/core/broker";
+import type { LobbyExchange } from "@holdfast/core/server";
 import type { CloseOptions } from "../drain.ts";
 import type { Logger } from "../log.ts";
 import type { Stats } from "../node.ts";
 import { Line } from "./line.ts";
+import { WorkerLobbies } from "./lobbies.ts";
 import type { Order, Report } from "./messages.ts";
 import { workerProcess } from "./worker.ts";
 
@@ -15,6 +17,9 @@ export interface SlotHost {
   prepare(): void;
   /** What a worker is told first. */
   orderFor(worker: number): Order;
+  readonly exchange: LobbyExchange;
+  /** How long members stay who were here through a worker that ended. */
+  readonly presenceGraceMs: number;
   /** Lets a worker to the log, where the primary keeps it. */
   welcome(line: { readonly isFull: boolean; send(reply: Reply): void }): Guest | undefined;
   /** A worker could not serve, or ended unasked. */
@@ -54,6 +59,7 @@ export class Slot {
   #worker: Worker | undefined;
   #line: Line | undefined;
   #guest: Guest | undefined;
+  #lobbies: WorkerLobbies | undefined;
   #startedAt = 0;
   #isAsked = false;
   #isClosed = false;
@@ -97,7 +103,9 @@ export class Slot {
       hear: (topic, text) => {
         // Of one that has ended there may be something left to read, and another may have its place.
         if (topic === "log") guest?.receive(decodeMessage<Request>(text));
-        else if (topic === "worker" && this.#worker === worker) this.#note(JSON.parse(text));
+        else if (this.#worker !== worker) return;
+        else if (topic === "lobby") lobbies.receive(text);
+        else this.#note(JSON.parse(text));
       },
       drained: () => guest?.drained(),
       ended: () => {},
@@ -108,8 +116,15 @@ export class Slot {
       },
       send: (reply) => line.send("log", textOf(reply)),
     });
+    const lobbies = new WorkerLobbies(`${worker.id}`, this.#host.exchange, {
+      get isFull() {
+        return line.isFull;
+      },
+      send: (text) => line.send("lobby", text),
+    });
     this.#line = line;
     this.#guest = guest;
+    this.#lobbies = lobbies;
   }
 
   #order(order: Order): void {
@@ -133,6 +148,7 @@ export class Slot {
   #ended(how: string): void {
     clearTimeout(this.#timer);
     this.#guest?.gone();
+    this.#lobbies?.gone(this.#host.presenceGraceMs);
     for (const answer of this.#counting.values()) answer(undefined);
     this.#counting.clear();
     if (!this.#isClosed) this.#replace(how);

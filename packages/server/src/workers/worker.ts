@@ -12,6 +12,7 @@ import { createHoldfast, type Holdfast } from "../holdfast.ts";
 import { type Logger, stderrLogger, thrownField } from "../log.ts";
 import type { HoldfastOptions } from "../options.ts";
 import { Line, type Topic } from "./line.ts";
+import { PrimaryNeighbours } from "./lobbies.ts";
 import type { Order, Report } from "./messages.ts";
 
 export interface WorkerOptions {
@@ -47,6 +48,7 @@ export class Place {
   #broker: BrokerDescription | undefined;
   readonly #order = Promise.withResolvers<ServeOrder>();
   #remote: RemoteBroker | undefined;
+  readonly #neighbours: PrimaryNeighbours;
   #log: Logger = stderrLogger;
   #holdfast: Holdfast | undefined;
   #close: CloseOptions = {};
@@ -71,6 +73,7 @@ export class Place {
       drained: () => {},
       ended: lost,
     });
+    this.#neighbours = new PrimaryNeighbours((text) => this.#line.send("lobby", text));
     // A signal to the whole group reaches the primary too, which says when it is this worker's turn.
     for (const signal of ["SIGINT", "SIGTERM"] as const)
       process.on(signal, () => this.#tell({ tell: "asked" }));
@@ -90,7 +93,7 @@ export class Place {
     const description = this.#broker;
     const log = options.logger ?? stderrLogger;
     this.#log = (entry) => log({ ...entry, worker: this.number });
-    let own = { ...options, logger: this.#log };
+    let own: HoldfastOptions = { ...options, logger: this.#log, neighbours: this.#neighbours };
     if (description !== undefined) {
       const remote = new RemoteBroker({
         ...description,
@@ -129,7 +132,8 @@ export class Place {
 
   #hear(topic: Topic, text: string): void {
     if (topic === "log") this.#remote?.receive(decodeMessage<Reply>(text));
-    else if (topic === "worker") this.#obey(JSON.parse(text));
+    else if (topic === "lobby") this.#neighbours.receive(text);
+    else this.#obey(JSON.parse(text));
   }
 
   #obey(order: Order): void {
