@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, describe, test } from "node:test";
-import { fileURLToPath } from "node:url";
 import type { Client, ClientOptions, Transport } from "@holdfast/client";
 import { build } from "esbuild";
 import type { Browser, BrowserContext, Page } from "playwright-core";
@@ -9,7 +8,7 @@ import { CuttableNode } from "./cuttable-node.ts";
 
 /** What the page holds for the tests. */
 interface Held {
-  holdfast: typeof import("@holdfast/client");
+  holdfast: typeof import("@holdfast/client") & typeof import("@holdfast/client/msgpack");
   client: Client;
   seen: unknown[];
   gaps: unknown[];
@@ -31,9 +30,10 @@ let page: Page;
 let faults: string[];
 
 before(async () => {
-  const entry = fileURLToPath(import.meta.resolve("@holdfast/client"));
+  const contents = 'export * from "@holdfast/client"; export * from "@holdfast/client/msgpack";';
   const options = { bundle: true, format: "iife", globalName: "holdfast", platform: "browser" } as const;
-  const bundle = await build({ ...options, entryPoints: [entry], write: false, logLevel: "silent" });
+  const stdin = { contents, resolveDir: import.meta.dirname };
+  const bundle = await build({ ...options, stdin, write: false, logLevel: "silent" });
   script = bundle.outputFiles[0]?.text ?? "";
   await node.start();
   browser = await launchChromium();
@@ -166,6 +166,38 @@ describe("the client in Chromium", () => {
       assert.deepEqual([answer.cursor, answer.duplicate], [page1.cursor, false]);
       await page.evaluate(() => (window as unknown as Held).client.close());
     }
+  });
+
+  test("[PACK-1] [PACK-2] the page sends and gets bytes in binary frames, and reads on where it was cut", async () => {
+    await page.evaluate(() => {
+      const frames: string[] = [];
+      class Watched extends WebSocket {
+        constructor(url: string | URL, protocols?: string | string[]) {
+          super(url, protocols);
+          this.addEventListener("message", ({ data }) => frames.push(typeof data));
+        }
+      }
+      Object.assign(window, { WebSocket: Watched, frames });
+    });
+    const seen = await page.evaluate(async () => {
+      const held = window as unknown as Held & { readonly frames: string[] };
+      const { connect, msgpack } = held.holdfast;
+      const client = connect(location.href, { need: "duplex", codec: msgpack });
+      Object.assign(held, { client, seen: [] });
+      const subscription = client.subscribe("browser-msgpack", {
+        onEvent: ({ data }) => held.seen.push(data instanceof Uint8Array ? [...data] : data),
+      });
+      await subscription.ready;
+      await client.publish("browser-msgpack", Uint8Array.of(0, 255, 16));
+      await client.publish("browser-msgpack", { text: "ż" });
+      return { transport: client.transport, frames: [...new Set(held.frames)] };
+    });
+    assert.deepEqual(seen, { transport: "websocket", frames: ["object"] });
+    await until((held) => held.seen.length === 2);
+    node.cut();
+    await node.publish("browser-msgpack", Uint8Array.of(7));
+    await until((held) => held.seen.length === 3);
+    assert.deepEqual(await held((held) => held.seen), [[0, 255, 16], { text: "ż" }, [7]]);
   });
 
   test("[BND] closing the client leaves nothing behind on the server", async () => {
