@@ -5,7 +5,8 @@ export interface Measure {
   readonly name: string;
   readonly title: string;
   readonly unit: string;
-  readonly better: "more" | "less";
+  /** Absent where it only explains the others: it then has no ratio. */
+  readonly better?: "more" | "less";
 }
 
 /** What one run of one peer has shown in one case. */
@@ -82,4 +83,11 @@ export interface Scenario {
 /** Scales a number, to no less than `least`. */
 export function scaled(number: number, { scale }: Size, least = 1): number {
   return Math.max(least, Math.round(number * scale));
+}
+
+const thousands = new Intl.NumberFormat("en");
+
+/** As in `10,000`. */
+export function formatCount(count: number): string {
+  return thousands.format(count);
 }

@@ -96,7 +96,7 @@ export function shortfallSection(summaries: readonly Summary[]): string {
   );
   if (shortfalls.length === 0) return "Nowhere, in what was measured.";
   const times = ({ own, better, measure }: Shortfall) =>
-    measure.better === "more" ? better.median / own.median : own.median / better.median;
+    measure.better === "less" ? own.median / better.median : better.median / own.median;
   const rows = shortfalls.map(({ summary, ...one }) => [
     `${summary.scenario.name}: ${one.case}`,
     headOf(one.measure),

@@ -15,8 +15,7 @@ interface Panel {
   readonly bars: readonly Bar[];
 }
 
-const columns = 2;
-const panelWidth = 470;
+const panelWidth = 440;
 const margin = 16;
 const nameWidth = 128;
 const valueWidth = 132;
@@ -24,7 +23,7 @@ const barHeight = 13;
 const rowHeight = 21;
 const titleHeight = 54;
 const panelTitleHeight = 30;
-const legendHeight = 34;
+const legendHeight = 54;
 
 // What a page shows around the picture is not known: it brings its own background, light or dark as the reader has it.
 const style = `
@@ -49,6 +48,8 @@ export function plot({ scenario, cases }: Summary): string {
       return { title: `${name}: ${measure.title}`, measure, bars };
     }),
   );
+  // Measures of one case stand side by side; where there is one measure, cases do.
+  const columns = measures.length > 1 ? Math.min(3, measures.length) : 2;
   let y = titleHeight;
   const drawn: string[] = [];
   for (let first = 0; first < panels.length; first += columns) {
@@ -148,10 +149,10 @@ function drawLegend(y: number): string {
     return entry;
   });
   const rest = text(
-    x,
-    y + 13,
+    margin,
+    y + 35,
     "muted",
-    "bar: median; line: least to greatest; ×: ratio to the base in the same turn",
+    "bar: median; line: least to greatest; ×: ratio to the base (the bar without one) of the transport, turn by turn",
   );
   return [...drawn, rest].join("");
 }

@@ -118,11 +118,11 @@ export function summarise(scenario: Scenario, results: readonly Result[], peers:
 function rowOf(scenario: Scenario, figures: Figures, name: string, peer: Peer, here: readonly Peer[]): Row {
   const { lost, notes } = figures.said(name, peer.name);
   const base = baseOf(scenario, peer, here);
-  const cells = scenario.measures.flatMap(({ name: measure }): [string, Cell][] => {
+  const cells = scenario.measures.flatMap(({ name: measure, better }): [string, Cell][] => {
     const own = figures.turns(name, peer.name, measure);
     const spread = spreadOf([...own.values()]);
     if (spread === undefined) return [];
-    if (base === undefined || base === peer.name) return [[measure, { spread }]];
+    if (better === undefined || base === undefined || base === peer.name) return [[measure, { spread }]];
     const ratio = ratioOf(own, figures.turns(name, base, measure));
     return [[measure, ratio === undefined ? { spread } : { spread, ratio: { spread: ratio, base } }]];
   });
@@ -186,7 +186,7 @@ export function shortfallsOf({ scenario, cases }: Summary): Shortfall[] {
         return spread === undefined ? [] : [{ peer, spread }];
       });
       const isBetter = (a: Spread, b: Spread) =>
-        measure.better === "more" ? a.median > b.median : a.median < b.median;
+        measure.better === "less" ? a.median < b.median : a.median > b.median;
       return shown
         .filter(({ peer }) => peer.isOurs === true)
         .flatMap((ours) =>

@@ -1,7 +1,7 @@
 import { Bed } from "../bed/bed.ts";
 import type { Peer } from "../peer.ts";
 import type { Observation, Place, Scenario, Size, Trial } from "../scenario.ts";
-import { scaled } from "../scenario.ts";
+import { formatCount, scaled } from "../scenario.ts";
 import type { Pace } from "../serve/publisher.ts";
 import { measure, observe } from "./window.ts";
 
@@ -19,16 +19,14 @@ const combinations = [
   { readers: 10_000, payloads: [128] },
 ];
 
-const count = new Intl.NumberFormat("en");
-
 function caseName(pace: string, readers: number, payloadBytes: number): string {
-  return `${pace}, ${count.format(readers)} readers, ${count.format(payloadBytes)} B`;
+  return `${pace}, ${formatCount(readers)} readers, ${formatCount(payloadBytes)} B`;
 }
 
 function trial(size: Size, { readers: wanted, payloads }: (typeof combinations)[number]): Trial {
   const readers = scaled(wanted, size);
   return {
-    name: `${count.format(readers)} readers`,
+    name: `${formatCount(readers)} readers`,
     run: async (peer: Peer, { execArgv }: Place) => {
       const observations: Observation[] = [];
       for (const payloadBytes of payloads) {
@@ -54,7 +52,7 @@ export const fanOut: Scenario = {
   measures: [
     { name: "deliveriesPerSecond", title: "deliveries/s", unit: "/s", better: "more" },
     { name: "deliveriesPerCpuSecond", title: "deliveries per server CPU second", unit: "/s", better: "more" },
-    { name: "eventsPerRead", title: "events a socket read", unit: "", better: "more" },
+    { name: "eventsPerRead", title: "events a socket read", unit: "" },
   ],
   plotted: ["deliveriesPerSecond"],
   targets: [

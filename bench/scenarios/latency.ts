@@ -1,6 +1,6 @@
 import { Bed } from "../bed/bed.ts";
 import type { Observation, Scenario } from "../scenario.ts";
-import { scaled } from "../scenario.ts";
+import { formatCount, scaled } from "../scenario.ts";
 import { measure, notesOn } from "./window.ts";
 
 const channels = ["bench"];
@@ -11,8 +11,6 @@ const rates = [25, 50, 100];
 const stretch = 2.5;
 
 const percentiles = { p50: 0.5, p90: 0.9, p99: 0.99, p999: 0.999, max: 1 } as const;
-
-const count = new Intl.NumberFormat("en");
 
 export const latency: Scenario = {
   name: "latency",
@@ -42,7 +40,7 @@ export const latency: Scenario = {
     const readers = scaled(1000, size);
     return [
       {
-        name: `${count.format(readers)} readers`,
+        name: `${formatCount(readers)} readers`,
         run: async ({ name: peer }, { execArgv }) => {
           const spec = { peer, groups: [{ channels, readers }], payloadBytes, isTimed: true, execArgv };
           return await Bed.with(spec, async (bed) => {
@@ -52,7 +50,7 @@ export const latency: Scenario = {
               const long = { ...size, windowMs: size.windowMs * stretch };
               const window = await measure(bed, long, { channels, payloadBytes, pace });
               observations.push({
-                case: `${count.format(readers * perSecond)} deliveries/s`,
+                case: `${formatCount(readers * perSecond)} deliveries/s`,
                 lost: window.lost,
                 notes: notesOn(window),
                 figures: Object.fromEntries(

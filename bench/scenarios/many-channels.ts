@@ -1,7 +1,7 @@
 import { Bed } from "../bed/bed.ts";
 import type { Group } from "../load/crew.ts";
 import type { Scenario } from "../scenario.ts";
-import { scaled } from "../scenario.ts";
+import { formatCount, scaled } from "../scenario.ts";
 import type { Pace } from "../serve/publisher.ts";
 import { measure, observe } from "./window.ts";
 
@@ -30,7 +30,7 @@ export const manyChannels: Scenario = {
   measures: [
     { name: "deliveriesPerSecond", title: "deliveries/s", unit: "/s", better: "more" },
     { name: "deliveriesPerCpuSecond", title: "deliveries per server CPU second", unit: "/s", better: "more" },
-    { name: "eventsPerRead", title: "events a socket read", unit: "", better: "more" },
+    { name: "eventsPerRead", title: "events a socket read", unit: "" },
   ],
   plotted: ["deliveriesPerSecond"],
   targets: [],
@@ -38,7 +38,7 @@ export const manyChannels: Scenario = {
     const count = scaled(10_000, size, channelsMin);
     const channels = Array.from({ length: count }, (_, index) => `channel-${index}`);
     const groups = connectionsOf(channels);
-    const name = `${count} channels`;
+    const name = `${formatCount(count)} channels`;
     return [
       {
         name,
