@@ -38,7 +38,7 @@ for (const [name, run] of Object.entries(calls)) {
       retry: "retry",
       message: `The broker memory did not answer "${name}" within 30 ms.`,
     });
-    assert.equal(deadlines.size, 0);
+    assert.equal(deadlines.size, 1, "all calls are looked at in one place");
   });
 }
 

@@ -1,6 +1,52 @@
 import type { Broker } from "@holdfast/core/broker";
 import { HoldfastError } from "@holdfast/protocol";
-import type { Deadlines } from "./deadlines.ts";
+import type { Deadlines, Timed } from "./deadlines.ts";
+
+/** One call that has not been answered. */
+interface Call {
+  readonly giveUpAt: number;
+  giveUp(): void;
+}
+
+const never = Number.POSITIVE_INFINITY;
+
+/** Calls in the order in which they were made, which is that of their deadlines: one look finds those that are due. */
+class Calls implements Timed {
+  readonly #deadlines: Deadlines;
+  readonly #deadlineMs: number;
+  readonly #open = new Set<Call>();
+
+  constructor(deadlines: Deadlines, deadlineMs: number) {
+    this.#deadlines = deadlines;
+    this.#deadlineMs = deadlineMs;
+    deadlines.add(this);
+  }
+
+  get deadline(): number {
+    for (const { giveUpAt } of this.#open) return giveUpAt;
+    return never;
+  }
+
+  tick(now: number): void {
+    for (const call of this.#open) {
+      if (call.giveUpAt > now) return;
+      this.#open.delete(call);
+      call.giveUp();
+    }
+  }
+
+  begin(giveUp: () => void): Call {
+    const call = { giveUpAt: this.#deadlines.now() + this.#deadlineMs, giveUp };
+    this.#open.add(call);
+    if (this.#open.size === 1) this.#deadlines.expect(this, call.giveUpAt);
+    return call;
+  }
+
+  /** Returns whether the call was still open. */
+  end(call: Call): boolean {
+    return this.#open.delete(call);
+  }
+}
 
 /**
  * A broker whose every call settles within `deadlineMs`: a call that is still out then rejects with `broker_unavailable`.
@@ -9,26 +55,20 @@ import type { Deadlines } from "./deadlines.ts";
  * given up may still have happened, as with any lost answer: retry it with its `id`.
  */
 export function withDeadline(broker: Broker, deadlineMs: number, deadlines: Deadlines): Broker {
-  const bounded = <T>(call: string, answer: Promise<T>, tooLate: (value: T) => void = () => {}): Promise<T> =>
+  const calls = new Calls(deadlines, deadlineMs);
+  const bounded = <T>(name: string, answer: Promise<T>, tooLate: (value: T) => void = ignore): Promise<T> =>
     new Promise((resolve, reject) => {
-      let late = false;
-      const cancel = deadlines.after(deadlineMs, () => {
-        late = true;
-        reject(
-          new HoldfastError(
-            "broker_unavailable",
-            `The broker ${broker.name} did not answer "${call}" within ${deadlineMs} ms.`,
-          ),
-        );
+      const call = calls.begin(() => {
+        const detail = `The broker ${broker.name} did not answer "${name}" within ${deadlineMs} ms.`;
+        reject(new HoldfastError("broker_unavailable", detail));
       });
       answer.then(
         (value) => {
-          cancel();
-          if (late) tooLate(value);
-          else resolve(value);
+          if (calls.end(call)) resolve(value);
+          else tooLate(value);
         },
         (error: unknown) => {
-          cancel();
+          calls.end(call);
           reject(error);
         },
       );
@@ -48,3 +88,5 @@ export function withDeadline(broker: Broker, deadlineMs: number, deadlines: Dead
     stop: () => broker.stop(),
   };
 }
+
+function ignore(): void {}

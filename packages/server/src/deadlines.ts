@@ -68,6 +68,16 @@ export class Deadlines {
     if (this.#turns.has(timed)) this.#place(timed, this.#options.now());
   }
 
+  /** Milliseconds since 1970. */
+  now(): number {
+    return this.#options.now();
+  }
+
+  /** Looks at a member in time for a deadline that has moved to an earlier time, if it would be looked at too late. */
+  expect(timed: Timed, at: number): void {
+    if (at < this.#options.now() + lookMs) this.hasten(timed);
+  }
+
   /** Runs `run` once after `ms`, unless the returned function is called before. */
   after(ms: number, run: () => void): () => void {
     const timed: Timed = {
