@@ -2,6 +2,7 @@ import type { ConnectionState, Needs, Timing, Transport } from "@holdfast/core/c
 import {
   type Codec,
   checkJsonValue,
+  decodeSignalKey,
   HoldfastError,
   type PublishResult,
   parseChannelName,
@@ -135,10 +136,11 @@ export class Client implements Disposable {
 
   /**
    * Sends an ephemeral message to those who read the channel now; of each `key` only the newest matters. It is lost
-   * where the server cannot be reached. Throws `bad_channel`, `bad_event`, and why the client is closed.
+   * where the server cannot be reached. Throws `bad_channel`, `bad_event`, `bad_message` or `bad_utf8` for a `key` that is
+   * too long or ill-formed, and why the client is closed.
    */
   signal(channel: string, data: unknown, options: { readonly key?: string } = {}): void {
-    const { key = "" } = options;
+    const key = decodeSignalKey(options.key);
     checkJsonValue(data);
     this.#feeds.main.tell((connection, now) => connection.signal(parseChannelName(channel), key, data, now));
   }

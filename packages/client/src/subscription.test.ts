@@ -285,7 +285,7 @@ test("joining, and leaving, reach the server", async () => {
   });
 });
 
-test("[EVT-4] what no server would pass on is refused where it is said, and ends nothing", async () => {
+test("[EVT-2] [EVT-4] [SIG-3] what no server would pass on is refused where it is said, and ends nothing", async () => {
   await using({}, async (client, server) => {
     const cyclic: Record<string, unknown> = {};
     cyclic["self"] = cyclic;
@@ -298,6 +298,9 @@ test("[EVT-4] what no server would pass on is refused where it is said, and ends
       assert.throws(() => subscription.join(data), refused);
       await assert.rejects(client.publish("a", data), refused);
     }
+    assert.throws(() => client.signal("a", 1, { key: "\ud83d" }), { code: "bad_utf8" });
+    assert.throws(() => client.signal("a", 1, { key: "x".repeat(129) }), { code: "bad_message" });
+    await assert.rejects(client.publish("a", 1, { type: "gap" }), { code: "bad_event" });
     assert.equal(client.state.type, "live");
     assert.deepEqual(
       server.hellos.map(({ subscriptions }) => subscriptions),

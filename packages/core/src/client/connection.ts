@@ -153,7 +153,7 @@ export class Connection {
 
   /**
    * Publishes drafts as one batch, each with its id; answered by `published` or `unpublished` with this `ref`, which
-   * grows from call to call. Throws `overloaded`, `bad_channel`.
+   * grows from call to call. Throws `overloaded`, `bad_channel`, `bad_event`.
    */
   publish(
     ref: number,

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { checkClientMessage, HoldfastError } from "@holdfast/protocol";
+import { checkClientMessage, HoldfastError, toPayload } from "@holdfast/protocol";
 import { msgpackCodec, readPackedMessage } from "@holdfast/protocol/msgpack";
 import type { Posted } from "./effects.ts";
 import type { ConnectionOptions } from "./options.ts";
@@ -268,6 +268,18 @@ test("[BND-2] a publish that exceeds the server's limit fails by itself, not wit
   rig.publish(1, "a", "é".repeat(600_000));
   rig.publish(2, "a", "é".repeat(500_000));
   assert.equal(failure(rig)?.code, "too_large");
+  assert.deepEqual(refs(rig), [2]);
+});
+
+test("[EVT-2] a publish with an illegal label is refused as it is made, and stands in nobody's way", () => {
+  const rig = speaking();
+  const payload = toPayload(1);
+  for (const label of [{ type: "gap" }, { key: "a b" }, { id: "" }]) {
+    const publish = () =>
+      rig.turn((connection, now) => connection.publish(1, "a", [{ payload, ...label }], undefined, now));
+    assert.throws(publish, { code: "bad_event" });
+  }
+  rig.publish(2, "a", 2);
   assert.deepEqual(refs(rig), [2]);
 });
 

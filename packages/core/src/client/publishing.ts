@@ -1,4 +1,5 @@
 import {
+  checkLabels,
   type Draft,
   formatDraft,
   HoldfastError,
@@ -76,7 +77,10 @@ export class Publishing {
     return earliest(oldest?.expiresAt, ...this.#heldUntil.values());
   }
 
-  /** Takes a publish whose drafts have ids. Throws `overloaded` when as many as allowed await their answer. */
+  /**
+   * Takes a publish whose drafts have ids. Throws `overloaded` when as many as allowed await their answer, and
+   * `bad_event` for a label that no codec would write, as later it would stop all that waits behind it.
+   */
   add(ref: number, channel: string, drafts: readonly Draft[], ifMatch: string | undefined): void {
     if (this.#pending.size >= this.#pendingMax) {
       throw new HoldfastError(
@@ -84,6 +88,7 @@ export class Publishing {
         `${this.#pendingMax} publishes await their answer. Wait for some of them before publishing more.`,
       );
     }
+    for (const draft of drafts) checkLabels(draft);
     const expiresAt = this.#turn.now + this.#timing.publishTimeoutMs;
     let bytes = 0;
     for (const { payload } of drafts) bytes += payloadBytes(payload);

@@ -1,6 +1,6 @@
 import { type Bytes, joinBytes } from "../bytes.ts";
 import { quoted } from "../channel.ts";
-import { type ClientMessage, decodeSignalKey, type UncheckedClientMessage } from "../client-messages.ts";
+import type { ClientMessage, UncheckedClientMessage } from "../client-messages.ts";
 import type { Codec } from "../codec.ts";
 import { formatCursor } from "../cursor.ts";
 import { HoldfastError } from "../errors.ts";
@@ -192,8 +192,7 @@ function carriedMessage(message: Exclude<ClientMessage, { type: "publish" }>): o
     case "subscribe":
       return { ...message, subscriptions: message.subscriptions.map(carriedSubscription) };
     case "signal": {
-      const { type, channel, data } = message;
-      const key = decodeSignalKey(message.key);
+      const { type, channel, key, data } = message;
       return { type, channel, ...(key === "" ? {} : { key }), data: JSON.stringify(data) };
     }
     case "presence":
