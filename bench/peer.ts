@@ -6,12 +6,14 @@ export interface Setting {
   /** How many channels there will be. With one, whoever connects reads it. */
   readonly channels: number;
   readonly readers: number;
+  /** Events that a channel must keep for those who come later; absent: what the peer keeps by itself. */
+  readonly history?: number;
 }
 
 /** A peer's server, running. */
 export interface Served {
   readonly port: number;
-  /** The process that is measured, where it is not this one. */
+  /** The process that is measured, where it is not this one; with its children. */
   readonly pid?: number;
   /** Sends a payload to all who read the channel, as the peer's own documentation would have it done. */
   publish(channel: string, payload: string): Promise<unknown> | undefined;

@@ -20,8 +20,9 @@ export interface RunOptions {
 export async function runScenario(
   scenario: Scenario,
   candidates: readonly Peer[],
-  { size, runs: count, execArgv, onRun }: RunOptions,
+  { size, runs: wanted, execArgv, onRun }: RunOptions,
 ): Promise<Result> {
+  const count = Math.min(wanted, scenario.runsMax ?? wanted);
   const origin = originOf(candidates);
   const startedAt = new Date();
   const refusals: Refusal[] = [];

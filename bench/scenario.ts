@@ -65,6 +65,8 @@ export interface Scenario {
   readonly title: string;
   /** Only peers that are made for it take part. */
   readonly isSpecial?: boolean;
+  /** Peers that cannot resume lose events here; how many is one of the figures. */
+  readonly mayLose?: boolean;
   /** What it does, in a sentence or two. */
   readonly about: string;
   /**
@@ -72,6 +74,8 @@ export interface Scenario {
    * first one that was.
    */
   readonly bases: readonly string[];
+  /** No more runs than this of one that takes long. */
+  readonly runsMax?: number;
   readonly measures: readonly Measure[];
   /** Names of the measures that are plotted. */
   readonly plotted: readonly string[];

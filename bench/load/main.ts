@@ -2,6 +2,7 @@ import { answerParent } from "../bed/operations.ts";
 import { peerNamed } from "../peers/index.ts";
 import type { PublishWay } from "../publish-way.ts";
 import { type Catch, type CrewSpec, ReaderCrew } from "./crew.ts";
+import { fleetOperations, leaveFleet } from "./fleet-operations.ts";
 import { type Acknowledged, PublishingCrew, type PublishingSpec } from "./publishing-crew.ts";
 
 let crew: ReaderCrew | undefined;
@@ -43,7 +44,9 @@ const operations = {
     if (publishers === undefined) throw new Error("There are no publishers.");
     return await publishers.publish(given.durationMs);
   },
+  ...fleetOperations,
   leave(): void {
+    leaveFleet();
     crew?.leave();
     publishers?.leave();
     crew = undefined;

@@ -3,12 +3,15 @@ import { nowUs } from "../clock.ts";
 import type { Dialect } from "./dialect.ts";
 import { clientFrame, type FrameListener, FrameWalker, pongFrame } from "./frames.ts";
 import type { Inflater } from "./inflater.ts";
+import type { Standing } from "./standing.ts";
 import type { Tally } from "./tally.ts";
 
 /** What all readers of a process share. */
 export interface Crew {
   readonly dialect: Dialect;
   readonly port: number;
+  /** The address of this machine that readers come from; absent: any. One has about 28,000 ports for a server's port. */
+  readonly localAddress?: string | undefined;
   readonly payloadBytes: number;
   /** What every socket reads into: it is looked through before the next one reads. */
   readonly buffer: Buffer;
@@ -26,6 +29,8 @@ export class Reader implements FrameListener {
   readonly channels: readonly string[];
   readonly tally: Tally;
   readonly #crew: Crew;
+  /** Of a reader that may have to say where it stands. */
+  readonly #standing: Standing | undefined;
   readonly #socket: Socket;
   readonly #frames: FrameWalker | undefined;
   #phase: "opening" | "greeting" | "live" | "over" = "opening";
@@ -38,15 +43,19 @@ export class Reader implements FrameListener {
   #deflated = 0;
   #deflatedPart: Buffer | undefined;
 
-  constructor(crew: Crew, channels: readonly string[], tally: Tally) {
+  constructor(crew: Crew, channels: readonly string[], tally: Tally, standing?: Standing) {
     this.#crew = crew;
+    this.#standing = standing;
     this.channels = channels;
     this.tally = tally;
-    const { dialect, port, buffer } = crew;
+    const { dialect, port, buffer, localAddress } = crew;
     this.#frames = dialect.framing === "websocket" ? new FrameWalker(this) : undefined;
     const onread = { buffer, callback: this.#receive };
-    this.#socket = connect({ port, host: "127.0.0.1", noDelay: true, onread });
-    this.#socket.once("connect", () => this.#socket.write(request(dialect, channels, port)));
+    const from = localAddress === undefined ? {} : { localAddress };
+    this.#socket = connect({ port, host: "127.0.0.1", noDelay: true, onread, ...from });
+    this.#socket.once("connect", () =>
+      this.#socket.write(request(dialect, channels, port, standing?.position)),
+    );
     this.#socket.once("error", (error) => this.#end(error));
     this.#socket.once("close", () => this.#end(new Error("The server closed the connection.")));
   }
@@ -57,6 +66,11 @@ export class Reader implements FrameListener {
 
   send(bytes: Uint8Array): void {
     this.#socket.write(bytes);
+  }
+
+  /** Reads no more, and stays. */
+  stall(): void {
+    this.#socket.pause();
   }
 
   /** Leaves without a word, and without a port that stays taken for a while. */
@@ -95,7 +109,7 @@ export class Reader implements FrameListener {
       return size;
     }
     this.#phase = "greeting";
-    const hello = this.#crew.dialect.hello?.(this.channels);
+    const hello = this.#crew.dialect.hello?.(this.channels, this.#standing?.position);
     if (hello !== undefined) this.say(hello);
     this.#greet("");
     return end + 4 - known;
@@ -104,7 +118,7 @@ export class Reader implements FrameListener {
   #greet(message: string): void {
     const { dialect } = this.#crew;
     this.#heard += `${message}\n`;
-    const answer = dialect.answer?.(message);
+    const answer = dialect.answer?.(message, this.#standing?.position);
     if (answer !== undefined) this.say(answer);
     if (dialect.isLive !== undefined && !dialect.isLive(this.#heard, this.channels)) return;
     this.#phase = "live";
@@ -123,6 +137,7 @@ export class Reader implements FrameListener {
       return;
     }
     this.tally.scan(buffer, from, end, this.#atUs);
+    this.#standing?.hear(buffer, from, end, isLast);
     if (this.#phase === "live" && length >= this.#crew.payloadBytes) return;
     this.#text += latin1(buffer, from, end);
     if (!isLast) return;
@@ -178,8 +193,9 @@ function request(
   { framing, path, offersDeflate = false }: Dialect,
   channels: readonly string[],
   port: number,
+  position: string | undefined,
 ): string {
   const opens = offersDeflate ? upgrade + deflateOffer : upgrade;
   const wants = framing === "websocket" ? opens : "Accept: text/event-stream\r\n";
-  return `GET ${path(channels)} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n${wants}\r\n`;
+  return `GET ${path(channels, position)} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n${wants}\r\n`;
 }

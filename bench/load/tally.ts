@@ -1,5 +1,6 @@
 import { headBytes, mark, sequenceDigits, timeDigits } from "../payload.ts";
 import type { Histogram } from "./histogram.ts";
+import type { Ledger } from "./ledger.ts";
 
 const markByte = mark.charCodeAt(0);
 const zero = 0x30;
@@ -19,6 +20,7 @@ export class Tally {
   readonly #skipBytes: number;
   readonly #checksOrder: boolean;
   readonly #delays: Histogram | undefined;
+  readonly #ledger: Ledger | undefined;
   #sequence = 0;
   /** Bytes of a payload that are still to come. */
   #skip = 0;
@@ -29,12 +31,16 @@ export class Tally {
   #cutSequence = 0;
   #cutTime = 0;
 
-  /** `delays` is given how long after its time each event came; `checksOrder` holds for readers of one channel. */
-  constructor(payloadBytes: number, checksOrder: boolean, delays?: Histogram) {
+  /**
+   * `delays` is given how long after its time each event came; `checksOrder` holds for readers of one channel. With a `ledger`,
+   * only what is new to that counts.
+   */
+  constructor(payloadBytes: number, checksOrder: boolean, delays?: Histogram, ledger?: Ledger) {
     // Without the quotation marks, the first of which is before the mark.
     this.#skipBytes = payloadBytes - 2;
     this.#checksOrder = checksOrder;
     this.#delays = delays;
+    this.#ledger = ledger;
   }
 
   /** Reads the bytes from `from` up to `end`, which came at `atUs`. */
@@ -91,6 +97,7 @@ export class Tally {
   }
 
   #count(sequence: number, time: number, atUs: number): void {
+    if (this.#ledger?.note(sequence) === false) return;
     this.events++;
     if (this.#checksOrder) {
       if (sequence !== this.#sequence + 1) this.disordered++;

@@ -10,9 +10,9 @@ export const holdfastDeflate: Peer = {
   isOurs: true,
   only: ["compressed-fan-out"],
   dialect: { ...holdfast.dialect, offersDeflate: true },
-  async serve() {
+  async serve(setting) {
     const { serveHoldfast } = await import("./holdfast-server.ts");
-    return await serveHoldfast({ compression: { thresholdBytes: 128 } });
+    return await serveHoldfast(setting, { compression: { thresholdBytes: 128 } });
   },
 };
 

@@ -1,9 +1,23 @@
+import { defaultLimits } from "@holdfast/protocol";
 import { createHoldfast, type HoldfastOptions } from "@holdfast/server";
-import type { Served } from "../peer.ts";
+import type { Served, Setting } from "../peer.ts";
 
-/** A node with nothing changed but who may come in, and told nothing that has to be written down. */
-export async function serveHoldfast(options: HoldfastOptions = {}): Promise<Served> {
-  const holdfast = createHoldfast({ ...options, open: true, logger: () => {} });
+/** Bytes of an event's payload here, at most. */
+const eventBytes = 1024;
+/** Connections beside those of the readers. */
+const spare = 100;
+
+/**
+ * A node with nothing changed but who may come in, and told nothing that has to be written down. It lets in as many as there
+ * will be, and keeps what a scenario asks it to keep.
+ */
+export async function serveHoldfast(
+  { readers, history }: Setting,
+  options: HoldfastOptions = {},
+): Promise<Served> {
+  const kept = history === undefined ? {} : retaining(history);
+  const limits = { connectionsMax: Math.max(defaultLimits.connectionsMax, readers + spare) };
+  const holdfast = createHoldfast({ ...options, ...kept, limits, open: true, logger: () => {} });
   const { url } = await holdfast.listen({ port: 0 });
   return {
     port: Number(new URL(url).port),
@@ -11,4 +25,8 @@ export async function serveHoldfast(options: HoldfastOptions = {}): Promise<Serv
     unsentBytes: () => holdfast.stats().unsentBytes,
     close: () => holdfast.close({ spreadMs: 0, deadlineMs: 1000 }),
   };
+}
+
+function retaining(events: number): HoldfastOptions {
+  return { namespaces: { "": { retention: { eventsMax: events, bytesMax: events * eventBytes } } } };
 }

@@ -1,4 +1,5 @@
 import type { Peer } from "../peer.ts";
+import { holdfastResuming } from "./holdfast-resuming.ts";
 
 const subscribed = '"type":"subscribed"';
 
@@ -12,9 +13,12 @@ export const holdfastSession: Peer = {
   dialect: {
     framing: "websocket",
     path: () => "/connect",
-    hello: (channels) =>
-      JSON.stringify({ type: "hello", subscriptions: channels.map((channel) => ({ channel })) }),
+    // Without a position `after` is not said.
+    hello: (channels, after) =>
+      JSON.stringify({ type: "hello", subscriptions: channels.map((channel) => ({ channel, after })) }),
     isLive: (heard, channels) => heard.split(subscribed).length > channels.length,
+    resuming: holdfastResuming,
+    oldest: "oldest",
   },
   publishing: [
     {
@@ -31,8 +35,8 @@ export const holdfastSession: Peer = {
     },
   ],
   notPublishing: { HTTP: "the route is the one that is measured as holdfast" },
-  async serve() {
+  async serve(setting) {
     const { serveHoldfast } = await import("./holdfast-server.ts");
-    return await serveHoldfast();
+    return await serveHoldfast(setting);
   },
 };

@@ -10,16 +10,21 @@ export const holdfastSse: Peer = {
   isOurs: true,
   dialect: {
     framing: "sse",
-    path: (channels) =>
-      channels.length === 1 ? `/channels/${channels[0]}` : `/events${channelPath(channels).slice(1)}`,
+    path(channels, position) {
+      const after = position === undefined ? "" : `?after=${position}`;
+      return channels.length === 1
+        ? `/channels/${channels[0]}${after}`
+        : `/events${channelPath(channels).slice(1)}`;
+    },
+    oldest: "oldest",
     // Each channel's position comes before its first event. Rule SSE-1.
     isLive: (heard, channels) => heard.split("\nid: ").length > channels.length,
   },
   cannot: {
     publishing: "whoever reads by SSE publishes by HTTP, which is measured as holdfast",
   },
-  async serve() {
+  async serve(setting) {
     const { serveHoldfast } = await import("./holdfast-server.ts");
-    return await serveHoldfast();
+    return await serveHoldfast(setting);
   },
 };

@@ -1,10 +1,14 @@
 import type { Dialect } from "../load/dialect.ts";
 import type { Peer } from "../peer.ts";
+import { holdfastResuming } from "./holdfast-resuming.ts";
 
 const dialect: Dialect = {
   framing: "websocket",
-  path: ([channel = ""]) => `/channels/${channel}`,
+  path: ([channel = ""], position) =>
+    `/channels/${channel}${position === undefined ? "" : `?after=${position}`}`,
   isLive: (heard) => heard.includes('"control":"subscribed"'),
+  resuming: holdfastResuming,
+  oldest: "oldest",
 };
 
 /** A plain WebSocket: one channel a connection, one event a message. */
@@ -38,8 +42,8 @@ export const holdfast: Peer = {
       acknowledged: '{"control":"published"',
     },
   ],
-  async serve() {
+  async serve(setting) {
     const { serveHoldfast } = await import("./holdfast-server.ts");
-    return await serveHoldfast();
+    return await serveHoldfast(setting);
   },
 };

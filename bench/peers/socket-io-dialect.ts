@@ -1,4 +1,5 @@
 import type { Dialect } from "../load/dialect.ts";
+import { textAfter } from "../load/text-after.ts";
 import type { WebSocketWay } from "../publish-way.ts";
 import { channelPath } from "./channel-sets.ts";
 
@@ -9,6 +10,31 @@ export const socketIoDialect: Dialect = {
   answer: (message) => (message.startsWith("0{") ? "40" : undefined),
   isLive: (heard) => heard.includes("\n40{"),
   ping: { asked: "2", answer: "3" },
+};
+
+/**
+ * With connection state recovery a client has a private session id, and each event an offset as its last argument; whoever
+ * comes back says both as it connects to the namespace. A position is the two with a space between.
+ */
+export const recoveringDialect: Dialect = {
+  ...socketIoDialect,
+  answer(message, position) {
+    if (!message.startsWith("0{")) return undefined;
+    if (position === undefined) return "40";
+    const [pid, offset] = position.split(" ");
+    return `40${JSON.stringify({ pid, offset })}`;
+  },
+  resuming: {
+    after(message, position) {
+      const pid = position?.split(" ", 1)[0];
+      const type = message.toString("latin1", 0, 3);
+      if (type === "40{") {
+        const given = textAfter(message, '"pid":"');
+        return given === pid ? position : given;
+      }
+      return type === "42[" && pid !== undefined ? `${pid} ${textAfter(message, ',"')}` : position;
+    },
+  },
 };
 
 /** `42` is an event, with the number that its acknowledgement, `43`, will have. */

@@ -1,5 +1,5 @@
 import type { Peer } from "../peer.ts";
-import { socketIoDialect, socketIoPublishing } from "./socket-io-dialect.ts";
+import { recoveringDialect, socketIoPublishing } from "./socket-io-dialect.ts";
 
 /** With connection state recovery, as its documentation shows it. */
 export const socketIoRecovery: Peer = {
@@ -7,7 +7,7 @@ export const socketIoRecovery: Peer = {
   title: "Socket.IO with connection state recovery, WebSocket only",
   transport: "WebSocket",
   packages: ["socket.io"],
-  dialect: socketIoDialect,
+  dialect: recoveringDialect,
   publishing: [socketIoPublishing],
   async serve(setting) {
     const { serveSocketIo } = await import("./socket-io-server.ts");

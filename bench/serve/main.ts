@@ -1,3 +1,4 @@
+import { monitorEventLoopDelay } from "node:perf_hooks";
 import { answerParent } from "../bed/operations.ts";
 import type { Served, Setting } from "../peer.ts";
 import { peerNamed } from "../peers/index.ts";
@@ -5,6 +6,7 @@ import { type Published, Publisher, type PublishJob } from "./publisher.ts";
 
 let served: Served | undefined;
 let publisher: Publisher | undefined;
+let loopDelay: ReturnType<typeof monitorEventLoopDelay> | undefined;
 
 const operations = {
   /** Starts the server of a peer; `pid` is that of the process to be measured. */
@@ -16,6 +18,16 @@ const operations = {
   async publish(job: PublishJob): Promise<Published> {
     if (publisher === undefined) throw new Error("No server is running.");
     return await publisher.run(job);
+  },
+  /** Begins to watch how long this process's event loop is held up. */
+  watchLoop(): void {
+    loopDelay?.disable();
+    loopDelay = monitorEventLoopDelay({ resolution: 5 });
+    loopDelay.enable();
+  },
+  /** The longest since then, in ms. */
+  longestLoopDelayMs(): number {
+    return (loopDelay?.max ?? 0) / 1e6;
   },
   async stop(): Promise<void> {
     await served?.close();

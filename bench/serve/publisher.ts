@@ -21,6 +21,8 @@ export interface PublishJob {
   /** Payloads differ as those of an application do, which compression takes more time for. */
   readonly isVaried?: boolean;
   readonly durationMs: number;
+  /** No more than this to each channel. */
+  readonly eventsMax?: number;
   readonly pace: Pace;
 }
 
@@ -111,12 +113,13 @@ class Rounds {
   readonly #channels: readonly string[];
   readonly #maker: PayloadMaker;
   readonly #endUs: number;
+  readonly #last: number;
   #next = 0;
   #unacknowledged: Promise<unknown>[] = [];
 
   constructor(
     served: Served,
-    { channels, payloadBytes, isVaried }: PublishJob,
+    { channels, payloadBytes, isVaried, eventsMax = Number.POSITIVE_INFINITY }: PublishJob,
     sequence: number,
     endUs: number,
   ) {
@@ -124,12 +127,13 @@ class Rounds {
     this.#channels = channels;
     this.#maker = new PayloadMaker(payloadBytes, isVaried);
     this.#endUs = endUs;
+    this.#last = sequence + eventsMax;
     this.sequence = sequence;
   }
 
   /** A round that was begun is finished, so that every channel gets the same. */
   get isOver(): boolean {
-    return this.#next === 0 && nowUs() >= this.#endUs;
+    return this.#next === 0 && (this.sequence >= this.#last || nowUs() >= this.#endUs);
   }
 
   publish(timeUs: number): void {

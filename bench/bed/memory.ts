@@ -1,0 +1,68 @@
+import { globSync, readFileSync, writeFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+
+const settlingMs = 250;
+
+/** A line of `/proc/PID/status`, in bytes; throws where the system does not tell in this way. */
+function statusBytes(pid: number, name: string): number {
+  const [, kibibytes] = new RegExp(`^${name}:\\s+(\\d+) kB$`, "m").exec(readStatus(pid)) ?? [];
+  return Number(kibibytes ?? 0) * 1024;
+}
+
+function readStatus(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/status`, "utf8");
+  } catch (error) {
+    throw new Error("The resident memory of a process can be read on Linux alone.", { cause: error });
+  }
+}
+
+/** A process and all that it started. */
+export function familyOf(pid: number): readonly number[] {
+  const childrenOf = new Map<number, number[]>();
+  for (const path of globSync("/proc/[0-9]*/stat")) {
+    const [child, parent] = parentage(path);
+    if (child === undefined || parent === undefined) continue;
+    const siblings = childrenOf.get(parent) ?? [];
+    childrenOf.set(parent, [...siblings, child]);
+  }
+  const family = [pid];
+  for (const member of family) family.push(...(childrenOf.get(member) ?? []));
+  return family;
+}
+
+function parentage(path: string): [number, number] | [] {
+  try {
+    const line = readFileSync(path, "utf8");
+    const [, parent = ""] = line.slice(line.lastIndexOf(")") + 2).split(" ");
+    return [Number.parseInt(line, 10), Number(parent)];
+  } catch {
+    // It has ended meanwhile.
+    return [];
+  }
+}
+
+/** What a process and all that it started have in memory, in bytes. Buffers of the kernel are not part of it. */
+export function residentBytes(pid: number): number {
+  return familyOf(pid).reduce((sum, member) => sum + statusBytes(member, "VmRSS"), 0);
+}
+
+/** The same once it has stopped falling and rising, or after so long. */
+export async function settledResidentBytes(pid: number, timeoutMs: number): Promise<number> {
+  const deadline = performance.now() + timeoutMs;
+  let before = residentBytes(pid);
+  for (let calm = 0; calm < 4 && performance.now() < deadline; ) {
+    await sleep(Math.min(settlingMs, timeoutMs));
+    const now = residentBytes(pid);
+    calm = Math.abs(now - before) < before * 0.005 ? calm + 1 : 0;
+    before = now;
+  }
+  return before;
+}
+
+/** Begins to look for the most that a process has in memory at a time; returns what tells it, in bytes. */
+export function startPeak(pid: number): () => number {
+  // Resets VmHWM: proc(5).
+  writeFileSync(`/proc/${pid}/clear_refs`, "5");
+  return () => statusBytes(pid, "VmHWM");
+}
