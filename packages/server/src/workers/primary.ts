@@ -104,7 +104,8 @@ class ClusterPrimary implements Primary, SlotHost {
     const broker = this.#chooseBroker();
     checkCapabilities(broker, options.namespaces);
     if (broker.capabilities.shared) {
-      if (broker !== options.broker) void broker.stop();
+      // It was made only to be asked what it can do.
+      if (broker !== options.broker) broker.stop().catch(() => {});
     } else {
       this.#broker = broker;
       this.#host = this.#serveLog(broker);
