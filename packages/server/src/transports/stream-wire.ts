@@ -126,7 +126,10 @@ class SocketWire implements StreamWire {
     socket.on("data", leave);
     if (head.length > 0) socket.unshift(head);
     socket.resume();
+    // In one system call with what the stream begins with.
+    socket.cork();
     socket.write(formatHead({ ...headers, Connection: "close", "Transfer-Encoding": "chunked" }));
+    process.nextTick(() => socket.uncork());
   }
 
   get unsent(): number {
