@@ -8,7 +8,7 @@ import { measure, observe } from "./window.ts";
 const channels = ["bench"];
 /** Less at a time than in `fan-out`: who compresses for each reader makes a queue of it. */
 const flatOut: Pace = { kind: "flat-out", eventsMax: 16, bytesMax: 16 * 1024 };
-const paced: Pace = { kind: "turns" };
+const paced: Pace = { kind: "echo" };
 const cases: readonly { readonly payloadBytes: number; readonly paces: readonly Pace[] }[] = [
   { payloadBytes: 256, paces: [flatOut] },
   { payloadBytes: 1024, paces: [flatOut, paced] },

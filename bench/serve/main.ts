@@ -11,8 +11,9 @@ let loopDelay: ReturnType<typeof monitorEventLoopDelay> | undefined;
 const operations = {
   /** Starts the server of a peer; `pid` is that of the process to be measured. */
   async serve({ peer, ...setting }: Setting & { readonly peer: string }) {
-    served = await peerNamed(peer).serve(setting);
-    publisher = new Publisher(served, setting.readers);
+    const { dialect, serve } = peerNamed(peer);
+    served = await serve(setting);
+    publisher = new Publisher(served, setting.readers, dialect);
     return { port: served.port, pid: served.pid ?? process.pid };
   },
   async publish(job: PublishJob): Promise<Published> {

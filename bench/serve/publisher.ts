@@ -1,17 +1,21 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { nextTurn, nowUs } from "../clock.ts";
+import type { Dialect } from "../load/dialect.ts";
 import { PayloadMaker } from "../payload.ts";
 import type { Served } from "../peer.ts";
+import { Witness } from "./witness.ts";
 
 /**
  * How fast is published.
  *
  * `flat-out`: as fast as it is taken, with no more than this in one turn of the event loop. `turns`: one event a turn.
+ * `echo`: each event when the one before it has been written to everybody, by what a witness sees.
  * `rate`: so many a second in all, each at its own time, however late the ones before it were.
  */
 export type Pace =
   | { readonly kind: "flat-out"; readonly eventsMax: number; readonly bytesMax: number }
   | { readonly kind: "turns" }
+  | { readonly kind: "echo" }
   | { readonly kind: "rate"; readonly perSecond: number };
 
 /** What a publisher in the server's own process is to do. */
@@ -44,14 +48,18 @@ const timerSlackUs = 2000;
 export class Publisher {
   readonly #served: Served;
   readonly #unsentBytesMax: number;
+  readonly #dialect: Dialect;
+  #witness: Witness | undefined;
   #sequence = 0;
 
-  constructor(served: Served, readers: number) {
+  constructor(served: Served, readers: number, dialect: Dialect) {
     this.#served = served;
+    this.#dialect = dialect;
     this.#unsentBytesMax = Math.max(1, readers) * unsentBytesPerReader;
   }
 
   async run(job: PublishJob): Promise<Published> {
+    await this.#prepare(job);
     const startUs = nowUs();
     const round = new Rounds(this.#served, job, this.#sequence, startUs + job.durationMs * 1000);
     const latestUs = await this.#publish(round, job, startUs);
@@ -60,7 +68,8 @@ export class Publisher {
     return { events, startUs, latestUs };
   }
 
-  async #publish(round: Rounds, { pace, payloadBytes }: PublishJob, startUs: number): Promise<number> {
+  async #publish(round: Rounds, job: PublishJob, startUs: number): Promise<number> {
+    const { pace, payloadBytes } = job;
     switch (pace.kind) {
       case "flat-out":
         await this.#inTurns(
@@ -70,6 +79,9 @@ export class Publisher {
         return 0;
       case "turns":
         await this.#inTurns(round, 1);
+        return 0;
+      case "echo":
+        await this.#oneByOne(round, job);
         return 0;
       case "rate":
         return await this.#onTime(round, 1e6 / pace.perSecond, startUs);
@@ -85,12 +97,32 @@ export class Publisher {
     }
   }
 
+  async #oneByOne(round: Rounds, { channels }: PublishJob): Promise<void> {
+    const witness = this.#witness;
+    if (witness === undefined || channels.length !== 1) throw new Error("A witness reads one channel.");
+    while (!round.isOver) {
+      const seen = witness.saw(witness.events + 1);
+      // Awaited below, unless publishing fails before.
+      seen.catch(() => {});
+      round.publish(nowUs());
+      await round.acknowledged();
+      await seen;
+    }
+  }
+
+  /** Opens its witness, which must come after all readers, and before the time is taken. */
+  async #prepare({ channels: [channel = ""], payloadBytes, pace }: PublishJob): Promise<void> {
+    if (pace.kind !== "echo") return;
+    this.#witness ??= await Witness.open(this.#dialect, this.#served.port, channel, payloadBytes);
+  }
+
   async #onTime(round: Rounds, intervalUs: number, startUs: number): Promise<number> {
     let latestUs = 0;
     for (let count = 0; ; count++) {
       const dueUs = Math.round(startUs + count * intervalUs);
+      // What was due is published, however late it is by now.
+      if (round.isEndedAt(dueUs)) break;
       await until(dueUs);
-      if (round.isOver) break;
       round.publish(dueUs);
       latestUs = Math.max(latestUs, nowUs() - dueUs);
     }
@@ -133,7 +165,11 @@ class Rounds {
 
   /** A round that was begun is finished, so that every channel gets the same. */
   get isOver(): boolean {
-    return this.#next === 0 && (this.sequence >= this.#last || nowUs() >= this.#endUs);
+    return this.isEndedAt(nowUs());
+  }
+
+  isEndedAt(timeUs: number): boolean {
+    return this.#next === 0 && (this.sequence >= this.#last || timeUs >= this.#endUs);
   }
 
   publish(timeUs: number): void {
