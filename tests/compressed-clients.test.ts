@@ -1,7 +1,4 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { createInterface } from "node:readline";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { connect, type Transport } from "@holdfast/client";
@@ -10,6 +7,7 @@ import { EventSource } from "eventsource";
 import type { Browser, Page } from "playwright-core";
 import { launchChromium } from "./chromium.ts";
 import { Collected } from "./collected.ts";
+import { curl } from "./curl.ts";
 import { CuttableNode } from "./cuttable-node.ts";
 
 const long = "the same words again and again ".repeat(100);
@@ -51,31 +49,32 @@ after(async () => {
   await node.stop();
 });
 
-/** Runs curl, which decodes what it asks for, and returns its lines as they come. */
-function curl(...args: readonly string[]) {
-  const child = spawn("curl", ["--silent", "--no-buffer", "--compressed", "--max-time", "60", ...args]);
-  const lines = new Collected<string>();
-  createInterface({ input: child.stdout }).on("line", (line) => lines.push(line));
-  return { lines, exited: once(child, "close"), stop: () => child.kill() };
-}
-
 describe("curl", () => {
   test("[ZIP-8] [ZIP-9] reads a page, and is told that it has it already", async () => {
     const url = node.channel("curl");
     await node.publish("curl", long);
-    const { lines, exited } = curl("-D", "-", url);
+    const { lines, exited } = curl("--compressed", "-D", "-", url);
     assert.deepEqual(await exited, [0, null]);
     assert.match(lines.values.join("\n"), /content-encoding: (?:gzip|zstd)/i);
     assert.equal(JSON.parse(lines.values.at(-1) ?? "").events[0].data, long);
     const tag = /^etag: (.*)$/im.exec(lines.values.join("\n"))?.[1] ?? "";
-    const again = curl("-o", "/dev/null", "-w", "%{http_code}", "-H", `If-None-Match: ${tag}`, url);
+    const again = curl(
+      "--compressed",
+      "-o",
+      "/dev/null",
+      "-w",
+      "%{http_code}",
+      "-H",
+      `If-None-Match: ${tag}`,
+      url,
+    );
     await again.exited;
     assert.deepEqual(again.lines.values, ["304"]);
   });
 
   test("[ZIP-10] reads a stream as it comes, and to an end that it does not complain of", async () => {
     const url = node.channel("curl-sse");
-    const { lines, exited } = curl("-H", "Accept: text/event-stream", url);
+    const { lines, exited } = curl("--compressed", "-H", "Accept: text/event-stream", url);
     await lines.reach(3);
     await node.publish("curl-sse", long);
     await lines.reach(6);

@@ -1,13 +1,12 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { createInterface } from "node:readline";
 import { after, before, describe, test } from "node:test";
 import { EventSource } from "eventsource";
 import type { Browser, Page } from "playwright-core";
 import { WebSocket } from "ws";
 import { launchChromium } from "./chromium.ts";
 import { Collected } from "./collected.ts";
+import { curl } from "./curl.ts";
 import { CuttableNode } from "./cuttable-node.ts";
 
 const node = new CuttableNode();
@@ -25,14 +24,6 @@ after(async () => {
   await browser.close();
   await node.stop();
 });
-
-/** Runs curl and returns its lines as they come. */
-function curl(...args: readonly string[]) {
-  const child = spawn("curl", ["--silent", "--show-error", "--no-buffer", "--max-time", "60", ...args]);
-  const lines = new Collected<string>();
-  createInterface({ input: child.stdout }).on("line", (line) => lines.push(line));
-  return { lines, exited: once(child, "close"), stop: () => child.kill() };
-}
 
 async function curlText(...args: readonly string[]): Promise<string> {
   const { lines, exited } = curl(...args);

@@ -2,8 +2,10 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { type IncomingMessage, request } from "node:http";
 import { connect, type Socket } from "node:net";
+import type { Transform } from "node:stream";
 import type { TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { createGunzip, createZstdDecompress } from "node:zlib";
 import { type Broker, MemoryBroker } from "@holdfast/core/broker";
 import { HoldfastError } from "@holdfast/protocol";
 import { type ClientOptions, WebSocket } from "ws";
@@ -188,19 +190,36 @@ export class RawClient {
   }
 }
 
+function decoderOf(coding: string | undefined): Transform | undefined {
+  if (coding === "gzip") return createGunzip();
+  return coding === "zstd" ? createZstdDecompress() : undefined;
+}
+
 /** An event stream as its client sees it. */
 export class StreamClient {
   readonly response: IncomingMessage;
+  /** What came of a stream in a coding, as it came; `text` is decoded on the way. */
+  readonly bytes: Buffer[] = [];
   text = "";
   isOver = false;
 
   private constructor(response: IncomingMessage) {
     this.response = response;
-    response.setEncoding("utf8").on("data", (text: string) => {
+    const decoder = decoderOf(response.headers["content-encoding"]);
+    (decoder ?? response).setEncoding("utf8").on("data", (text: string) => {
       this.text += text;
     });
+    if (decoder !== undefined) {
+      response.on("data", (bytes: Buffer) => {
+        this.bytes.push(bytes);
+        decoder.write(bytes);
+      });
+      response.once("close", () => decoder.end());
+      // A stream that was cut has no end.
+      decoder.on("error", () => {});
+    }
     response.on("error", () => {});
-    response.once("close", () => {
+    (decoder ?? response).once("close", () => {
       this.isOver = true;
     });
   }

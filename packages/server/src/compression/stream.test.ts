@@ -1,71 +1,25 @@
 import assert from "node:assert/strict";
-import { once } from "node:events";
-import { type IncomingMessage, request } from "node:http";
 import { type TestContext, test } from "node:test";
-import { createGunzip, createZstdDecompress, gunzipSync, zstdDecompressSync } from "node:zlib";
+import { gunzipSync, zstdDecompressSync } from "node:zlib";
 import type { HoldfastOptions } from "../index.ts";
-import { call, forgotten, post, RawClient, startNode, until } from "../rig.test.ts";
+import { call, forgotten, post, RawClient, StreamClient, startNode, until } from "../rig.test.ts";
 
 const on: HoldfastOptions = { compression: { thresholdBytes: 300 } };
 const long = "the same words again and again ".repeat(20);
 
-/** An event stream whose bytes are decoded as they come. */
-class CodedClient {
-  readonly response: IncomingMessage;
-  readonly bytes: Buffer[] = [];
-  text = "";
-  isOver = false;
+function open(
+  t: TestContext,
+  url: string,
+  acceptEncoding: string,
+  { body, headers = {} }: { body?: unknown; headers?: Record<string, string> } = {},
+): Promise<StreamClient> {
+  return StreamClient.open(t, url, { headers: { ...headers, "Accept-Encoding": acceptEncoding }, body });
+}
 
-  private constructor(response: IncomingMessage) {
-    this.response = response;
-    const coding = response.headers["content-encoding"];
-    const decoder = coding === "gzip" ? createGunzip() : createZstdDecompress();
-    decoder.setEncoding("utf8").on("data", (text: string) => {
-      this.text += text;
-    });
-    decoder.on("error", () => {});
-    response.on("data", (bytes: Buffer) => {
-      this.bytes.push(bytes);
-      decoder.write(bytes);
-    });
-    response.on("error", () => {});
-    response.once("close", () => {
-      this.isOver = true;
-    });
-  }
-
-  static async open(
-    t: TestContext,
-    url: string,
-    acceptEncoding: string,
-    { body, lastEventId }: { body?: unknown; lastEventId?: string } = {},
-  ): Promise<CodedClient> {
-    const outgoing = request(url, {
-      agent: false,
-      method: body === undefined ? "GET" : "POST",
-      headers: {
-        Accept: "text/event-stream",
-        "Accept-Encoding": acceptEncoding,
-        ...(body === undefined ? {} : { "Content-Type": "application/json" }),
-        ...(lastEventId === undefined ? {} : { "Last-Event-ID": lastEventId }),
-      },
-    });
-    outgoing.end(body === undefined ? undefined : JSON.stringify(body));
-    outgoing.on("error", () => {});
-    const [response] = (await once(outgoing, "response")) as [IncomingMessage];
-    t.after(() => response.destroy());
-    return new CodedClient(response);
-  }
-
-  async receives(text: string): Promise<void> {
-    await until(() => this.text.includes(text) || this.isOver);
-    assert.ok(this.text.includes(text), `expected ${text}, got ${this.text}`);
-  }
-
-  async ends(): Promise<Buffer> {
-    await until(() => this.isOver);
-    return Buffer.concat(this.bytes);
-  }
+/** All that a stream has brought until its end, as it came. */
+async function wholeOf(client: StreamClient): Promise<Buffer> {
+  await client.ends();
+  return Buffer.concat(client.bytes);
 }
 
 for (const [coding, decode] of [
@@ -74,7 +28,7 @@ for (const [coding, decode] of [
 ] as const) {
   test(`[ZIP-10] [SSE-1] [SSE-7] a stream in ${coding} is read as it comes: its beginning, events, heartbeats`, async (t) => {
     const { holdfast, url } = await startNode(t, { ...on, limits: { heartbeatMs: 100 } });
-    const client = await CodedClient.open(t, `${url}/channels/a`, coding);
+    const client = await open(t, `${url}/channels/a`, coding);
     const { headers } = client.response;
     assert.equal(headers["content-encoding"], coding);
     assert.equal(headers["cache-control"], "no-store, no-transform");
@@ -93,8 +47,8 @@ for (const [coding, decode] of [
     const { holdfast, url } = await startNode(t, on);
     for (const data of [long, 1, `${long}${long}`]) await holdfast.publish("a", data);
     await post(`${url}/channels/a/close`, "");
-    const client = await CodedClient.open(t, `${url}/channels/a?after=oldest`, coding);
-    const text = String(decode(await client.ends()));
+    const client = await open(t, `${url}/channels/a?after=oldest`, coding);
+    const text = String(decode(await wholeOf(client)));
     const plain = await call(`${url}/channels/a?after=oldest`, {
       headers: { Accept: "text/event-stream", "Accept-Encoding": "identity" },
     });
@@ -106,12 +60,12 @@ for (const [coding, decode] of [
   test(`[ZIP-10] [SES-2] the session protocol in ${coding} begins with welcome, and is whole when the node goes away`, async (t) => {
     const { holdfast, url } = await startNode(t, on);
     const body = { type: "hello", subscriptions: [{ channel: "a" }] };
-    const client = await CodedClient.open(t, `${url}/connect`, coding, { body });
+    const client = await open(t, `${url}/connect`, coding, { body });
     await client.receives('"type":"subscribed"');
     await holdfast.publish("a", long);
     await client.receives(long);
     await holdfast.close({ spreadMs: 0 });
-    const text = String(decode(await client.ends()));
+    const text = String(decode(await wholeOf(client)));
     assert.match(text, /^data: {"type":"welcome"/);
     assert.match(text, /"type":"reconnect"[^\n]*\n\n$/);
   });
@@ -123,21 +77,23 @@ for (const [coding, decode] of [
       authorize: () => true,
     });
     const body = { type: "hello", subscriptions: [] };
-    const client = await CodedClient.open(t, `${url}/connect`, coding, { body });
-    assert.match(String(decode(await client.ends())), /"code":"unauthenticated"[^\n]*\n\n$/);
+    const client = await open(t, `${url}/connect`, coding, { body });
+    assert.match(String(decode(await wholeOf(client))), /"code":"unauthenticated"[^\n]*\n\n$/);
   });
 
   test(`[ZIP-10] [SSE-3] [SSE-8] several channels in one stream in ${coding} resume from their id`, async (t) => {
     const { holdfast, url } = await startNode(t, on);
     const path = `${url}/events?channel=a&channel=b`;
-    const first = await CodedClient.open(t, path, coding);
+    const first = await open(t, path, coding);
     await first.receives("id: b=");
     await holdfast.publish("a", long);
     await first.receives(long);
     first.response.destroy();
     const lastEventId = /.*\nid: (\S+)/s.exec(first.text)?.[1] ?? "";
     await holdfast.publish("b", `${long}!`);
-    const second = await CodedClient.open(t, path, coding, { lastEventId });
+    const second = await open(t, path, coding, {
+      headers: { "Last-Event-ID": lastEventId },
+    });
     await second.receives(`${long}!`);
     assert.ok(!second.text.includes(`${long}"`));
   });
@@ -147,7 +103,7 @@ for (const [coding, decode] of [
       ...on,
       limits: { connectionBufferBytesMax: 1000, pageBytesMax: 20_000 },
     });
-    const client = await CodedClient.open(t, `${url}/channels/a`, coding);
+    const client = await open(t, `${url}/channels/a`, coding);
     await client.receives("\n\nid: ");
     client.response.pause();
     const noise = () => Array.from({ length: 8000 }, () => Math.random().toString(36).slice(2, 4)).join("");
@@ -155,7 +111,7 @@ for (const [coding, decode] of [
     for (let n = 0; n < 400; n++) last = (await holdfast.publish("a", `${n} ${noise()}`)).cursor;
     await post(`${url}/channels/a/close`, "");
     client.response.resume();
-    const text = String(decode(await client.ends()));
+    const text = String(decode(await wholeOf(client)));
     const ids = [...text.matchAll(/^id: (\S+)\ndata/gm)].map(([, id]) => id);
     assert.equal(ids.length, 400);
     assert.equal(ids.at(-1), last);
@@ -173,7 +129,7 @@ function chunkAt(received: string, from: number): string | undefined {
 
 test("[ZIP-1] [ZIP-10] streams in the same coding are given the same bytes, and beside them others theirs", async (t) => {
   const { holdfast, port } = await startNode(t, on);
-  const open = async (coding: string) => {
+  const openRaw = async (coding: string) => {
     const client = new RawClient(t, port).send(
       "GET /channels/a HTTP/1.1",
       "Host: localhost",
@@ -186,7 +142,7 @@ test("[ZIP-1] [ZIP-10] streams in the same coding are given the same bytes, and 
     await until(() => /\n\n[\s\S]*id: \S+\n\n\r\n$/.test(client.received));
     return { client, before: client.received.length };
   };
-  const opened = await Promise.all(["gzip", "gzip", "zstd", "zstd", "identity"].map(open));
+  const opened = await Promise.all(["gzip", "gzip", "zstd", "zstd", "identity"].map(openRaw));
   await holdfast.publish("a", long);
   const chunks = () => opened.map(({ client, before }) => chunkAt(client.received, before));
   await until(() => !chunks().includes(undefined));
