@@ -1,1 +1,4 @@
-export { msgpackCodec, packControl, packEvent, packEvents, readPackedMessage } from "./messages.ts";
+export { readPackedMessage } from "./client-messages.ts";
+export { msgpackCodec } from "./codec.ts";
+export { packEvent, packEvents } from "./events.ts";
+export { packControl } from "./server-messages.ts";

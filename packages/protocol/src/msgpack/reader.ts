@@ -195,3 +195,9 @@ function exact(value: bigint): number {
   if (Number.isSafeInteger(number)) return number;
   throw bad("A whole number lies between -(2^53 - 1) and 2^53 - 1.");
 }
+
+/** What came in a binary frame; throws `bad_message` for text. */
+export function binary(said: string | Uint8Array): Uint8Array {
+  if (typeof said !== "string") return said;
+  throw new HoldfastError("bad_message", "Messages are MessagePack in binary frames here, and this is text.");
+}
