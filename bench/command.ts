@@ -15,7 +15,7 @@ export const help = `Measures Holdfast side by side with what could be used inst
   --peers a,b        only some peers
   --runs N           runs of each, by turns (3)
   --scale X          scales the numbers of readers, channels and connections (1)
-  --seconds X        how long each window of measuring lasts (1.2)
+  --seconds X        how long each window of measuring lasts (1)
   --out FOLDER       where results go (bench/results)
   --profile FOLDER   writes a CPU profile of each server there; the figures then count for little
   --help             says this
@@ -50,7 +50,7 @@ const options = {
   peers: { type: "string" },
   runs: { type: "string", default: "3" },
   scale: { type: "string", default: "1" },
-  seconds: { type: "string", default: "1.2" },
+  seconds: { type: "string", default: "1" },
   out: { type: "string", default: resultsFolder },
   profile: { type: "string" },
 } as const;

@@ -1,7 +1,5 @@
-import { createServer } from "node:http";
 import type { Peer } from "../peer.ts";
-import { Sockets } from "../serve/sockets.ts";
-import { ChannelSets, channelPath, channelsOf } from "./channel-sets.ts";
+import { channelPath } from "./channel-sets.ts";
 
 /** As in the README of `ws`, but with a threshold that compresses all that is measured. */
 const perMessageDeflate = {
@@ -23,35 +21,7 @@ export const wsDeflate: Peer = {
   only: ["compressed-fan-out"],
   dialect: { framing: "websocket", path: channelPath, offersDeflate: true },
   async serve() {
-    const { WebSocket, WebSocketServer } = await import("ws");
-    const clients = new ChannelSets<InstanceType<typeof WebSocket>>();
-    const server = createServer();
-    const sockets = new Sockets(server);
-    const acceptor = new WebSocketServer({ server, perMessageDeflate });
-    acceptor.on("connection", (client, request) => {
-      const channels = channelsOf(request.url);
-      for (const channel of channels) clients.join(channel, client);
-      client.on("error", () => {});
-      client.on("close", () => {
-        for (const channel of channels) clients.leave(channel, client);
-      });
-    });
-    return {
-      port: await sockets.listen(),
-      publish(channel, payload) {
-        // Made once: given a string, `send` would encode it for each client.
-        const data = Buffer.from(JSON.stringify(payload));
-        for (const client of clients.of(channel)) {
-          if (client.readyState === WebSocket.OPEN) client.send(data, { binary: false });
-        }
-      },
-      // What waits to be compressed is with the client, not with its socket.
-      unsentBytes() {
-        let bytes = 0;
-        for (const client of acceptor.clients) bytes += client.bufferedAmount;
-        return bytes;
-      },
-      close: () => sockets.close(),
-    };
+    const { serveWs } = await import("./ws-server.ts");
+    return await serveWs(perMessageDeflate);
   },
 };

@@ -3,7 +3,7 @@ import type { Peer } from "../peer.ts";
 import type { Observation, Place, Scenario, Size, Trial } from "../scenario.ts";
 import { scaled } from "../scenario.ts";
 import type { Pace } from "../serve/publisher.ts";
-import { measure, observe } from "./window.ts";
+import { deliveryMeasures, measure, observe } from "./window.ts";
 
 const channels = ["bench"];
 /** Less at a time than in `fan-out`: who compresses for each reader makes a queue of it. */
@@ -49,10 +49,8 @@ export const compressedFanOut: Scenario = {
   isSpecial: true,
   bases: ["ws-deflate"],
   measures: [
-    { name: "deliveriesPerSecond", title: "deliveries/s", unit: "/s", better: "more" },
-    { name: "deliveriesPerCpuSecond", title: "deliveries per server CPU second", unit: "/s", better: "more" },
+    ...deliveryMeasures,
     { name: "bytesPerDelivery", title: "bytes received an event", unit: "B", better: "less" },
-    { name: "eventsPerRead", title: "events a socket read", unit: "" },
   ],
   plotted: ["deliveriesPerSecond"],
   targets: cases.flatMap(({ payloadBytes, paces }) =>

@@ -3,7 +3,7 @@ import type { Peer } from "../peer.ts";
 import type { Observation, Place, Scenario, Size, Trial } from "../scenario.ts";
 import { formatCount, scaled } from "../scenario.ts";
 import type { Pace } from "../serve/publisher.ts";
-import { measure, observe } from "./window.ts";
+import { deliveryMeasures, measure, observe } from "./window.ts";
 
 const channels = ["bench"];
 
@@ -49,11 +49,7 @@ export const fanOut: Scenario = {
   about:
     "A publisher in the server's process appends to one channel that all readers read: flat out (at most 64 events or 32 KiB in a turn of the event loop), or paced, the next event when the one before has been written to everybody, which a reader that connected last sees.",
   bases: ["ws", "better-sse"],
-  measures: [
-    { name: "deliveriesPerSecond", title: "deliveries/s", unit: "/s", better: "more" },
-    { name: "deliveriesPerCpuSecond", title: "deliveries per server CPU second", unit: "/s", better: "more" },
-    { name: "eventsPerRead", title: "events a socket read", unit: "" },
-  ],
+  measures: deliveryMeasures,
   plotted: ["deliveriesPerSecond"],
   targets: [
     ...["socket.io", "ws"].map((base) => ({

@@ -3,7 +3,7 @@ import type { Group } from "../load/crew.ts";
 import type { Scenario } from "../scenario.ts";
 import { formatCount, scaled } from "../scenario.ts";
 import type { Pace } from "../serve/publisher.ts";
-import { measure, observe } from "./window.ts";
+import { deliveryMeasures, measure, observe } from "./window.ts";
 
 /** Below this, a connection could meet a channel twice. */
 const channelsMin = 60;
@@ -27,11 +27,7 @@ export const manyChannels: Scenario = {
   about:
     "Every channel has one, two or three readers, and every connection reads ten channels. A publisher in the server's process appends to all channels by turns, flat out: at most 1,000 events in a turn of the event loop, each to another channel.",
   bases: ["ws", "better-sse"],
-  measures: [
-    { name: "deliveriesPerSecond", title: "deliveries/s", unit: "/s", better: "more" },
-    { name: "deliveriesPerCpuSecond", title: "deliveries per server CPU second", unit: "/s", better: "more" },
-    { name: "eventsPerRead", title: "events a socket read", unit: "" },
-  ],
+  measures: deliveryMeasures,
   plotted: ["deliveriesPerSecond"],
   targets: [],
   trials: (size) => {

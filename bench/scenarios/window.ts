@@ -1,6 +1,6 @@
 import type { Arrival, Bed, Window } from "../bed/bed.ts";
 import type { CpuTime } from "../bed/stage.ts";
-import type { Observation, Size } from "../scenario.ts";
+import type { Measure, Observation, Size } from "../scenario.ts";
 import type { PublishJob } from "../serve/publisher.ts";
 
 /** Publishes for a while unmeasured, then measures a window. */
@@ -8,6 +8,13 @@ export async function measure(bed: Bed, size: Size, job: Omit<PublishJob, "durat
   if (size.warmUpMs > 0) await bed.run({ ...job, durationMs: size.warmUpMs });
   return await bed.run({ ...job, durationMs: size.windowMs });
 }
+
+/** What `observe` tells. */
+export const deliveryMeasures: readonly Measure[] = [
+  { name: "deliveriesPerSecond", title: "deliveries/s", unit: "/s", better: "more" },
+  { name: "deliveriesPerCpuSecond", title: "deliveries per server CPU second", unit: "/s", better: "more" },
+  { name: "eventsPerRead", title: "events a socket read", unit: "" },
+];
 
 /** Deliveries by the wall clock and by the server's processor, and what else says how far they can be trusted. */
 export function observe(name: string, window: Window): Observation {
