@@ -14,6 +14,8 @@ export interface Observation {
   readonly case: string;
   /** By the name of the measure; absent where it could not be had. */
   readonly figures: Readonly<Record<string, number>>;
+  /** How long the window was, and the processor time of the server and of all load generators in it, in seconds. */
+  readonly spent?: { readonly seconds: number; readonly server?: number; readonly load?: number };
   /** Events that should have come and did not. */
   readonly lost: number;
   /** What a reader of the figures must know, as that the load generator was what limited them. */

@@ -7,8 +7,8 @@ import { deliveryMeasures, measure, observe } from "./window.ts";
 
 const channels = ["bench"];
 /** Less at a time than in `fan-out`: who compresses for each reader makes a queue of it. */
-const flatOut: Pace = { kind: "flat-out", eventsMax: 16, bytesMax: 16 * 1024 };
-const paced: Pace = { kind: "echo" };
+const flatOut: Pace = { kind: "witnessed", eventsMax: 16, bytesMax: 16 * 1024 };
+const paced: Pace = { kind: "witnessed", eventsMax: 1, bytesMax: 0 };
 const cases: readonly { readonly payloadBytes: number; readonly paces: readonly Pace[] }[] = [
   { payloadBytes: 256, paces: [flatOut] },
   { payloadBytes: 1024, paces: [flatOut, paced] },
@@ -45,7 +45,7 @@ export const compressedFanOut: Scenario = {
   name: "compressed-fan-out",
   title: "Compressed fan-out: one channel, 1,000 readers with permessage-deflate",
   about:
-    "As fan-out, flat out (at most 16 events or 16 KiB in a turn of the event loop) or paced, with payloads like an application's and readers that offer permessage-deflate. Readers compare what they get byte by byte, and one of them inflates it.",
+    "As fan-out, flat out (at most 16 events or 16 KiB under way) or paced, with payloads like an application's and readers that offer permessage-deflate. Readers compare what they get byte by byte, and one of them inflates it.",
   isSpecial: true,
   bases: ["ws-deflate"],
   measures: [

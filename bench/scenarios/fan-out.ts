@@ -8,8 +8,8 @@ import { deliveryMeasures, measure, observe } from "./window.ts";
 const channels = ["bench"];
 
 const paces: Readonly<Record<string, Pace>> = {
-  "flat out": { kind: "flat-out", eventsMax: 64, bytesMax: 32 * 1024 },
-  paced: { kind: "echo" },
+  "flat out": { kind: "witnessed", eventsMax: 64, bytesMax: 32 * 1024 },
+  paced: { kind: "witnessed", eventsMax: 1, bytesMax: 0 },
 };
 
 /** Large payloads tell enough at one number of readers. */
@@ -47,7 +47,7 @@ export const fanOut: Scenario = {
   name: "fan-out",
   title: "Fan-out: one channel, many readers",
   about:
-    "A publisher in the server's process appends to one channel that all readers read: flat out (at most 64 events or 32 KiB in a turn of the event loop), or paced, the next event when the one before has been written to everybody, which a reader that connected last sees.",
+    "A publisher in the server's process appends to one channel that all readers read. Flat out, at most 64 events or 32 KiB are under way: more are published when a reader that connected last has seen these. Paced, it is one event at a time.",
   bases: ["ws", "better-sse"],
   measures: deliveryMeasures,
   plotted: ["deliveriesPerSecond"],

@@ -1,7 +1,7 @@
 import { Bed } from "../bed/bed.ts";
 import type { Observation, Scenario } from "../scenario.ts";
 import { formatCount, scaled } from "../scenario.ts";
-import { measure, notesOn } from "./window.ts";
+import { measure, notesOn, spentIn } from "./window.ts";
 
 const channels = ["bench"];
 const payloadBytes = 128;
@@ -51,6 +51,7 @@ export const latency: Scenario = {
               const window = await measure(bed, long, { channels, payloadBytes, pace });
               observations.push({
                 case: `${formatCount(readers * perSecond)} deliveries/s`,
+                spent: spentIn(window),
                 lost: window.lost,
                 notes: notesOn(window),
                 figures: Object.fromEntries(

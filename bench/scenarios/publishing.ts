@@ -1,7 +1,7 @@
 import { PublishingBed } from "../bed/publishing-bed.ts";
 import type { Scenario, Size, Trial } from "../scenario.ts";
 import { scaled } from "../scenario.ts";
-import { notesOn } from "./window.ts";
+import { notesOn, spentIn } from "./window.ts";
 
 const payloadBytes = 128;
 const inFlight = 16;
@@ -35,7 +35,7 @@ function trial(size: Size, { over, batch }: (typeof ways)[number]): Trial {
           ackP99: delays.quantile(0.99) / 1000,
           ...(cpu ? { acknowledgedPerCpuSecond: acknowledged / cpu } : {}),
         };
-        return [{ case: name, lost: window.lost, notes: notesOn(window), figures }];
+        return [{ case: name, spent: spentIn(window), lost: window.lost, notes: notesOn(window), figures }];
       });
     },
   };

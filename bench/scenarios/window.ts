@@ -14,21 +14,40 @@ export const deliveryMeasures: readonly Measure[] = [
   { name: "deliveriesPerSecond", title: "deliveries/s", unit: "/s", better: "more" },
   { name: "deliveriesPerCpuSecond", title: "deliveries per server CPU second", unit: "/s", better: "more" },
   { name: "eventsPerRead", title: "events a socket read", unit: "" },
+  { name: "loadCpu", title: "load generator's CPU to the server's", unit: "" },
 ];
 
 /** Deliveries by the wall clock and by the server's processor, and what else says how far they can be trusted. */
 export function observe(name: string, window: Window): Observation {
-  const { deliveries, seconds, serverCpuSeconds: cpu } = window;
-  const perCpuSecond = cpu === undefined || cpu === 0 ? {} : { deliveriesPerCpuSecond: deliveries / cpu };
+  const { deliveries, seconds } = window;
+  const spent = spentIn(window);
+  const { server = 0, load } = spent;
   return {
     case: name,
+    spent,
     lost: window.lost,
     notes: notesOn(window),
     figures: {
       deliveriesPerSecond: deliveries / seconds,
       eventsPerRead: window.eventsPerRead,
-      ...perCpuSecond,
+      ...(server > 0 ? { deliveriesPerCpuSecond: deliveries / server } : {}),
+      ...(server > 0 && load !== undefined ? { loadCpu: load / server } : {}),
     },
+  };
+}
+
+type Spent = NonNullable<Observation["spent"]>;
+
+/** Without what the system does not tell. */
+export function spentIn({
+  seconds,
+  serverCpuSeconds,
+  loadCpuSeconds,
+}: CpuTime & { readonly seconds: number }): Spent {
+  return {
+    seconds,
+    ...(serverCpuSeconds === undefined ? {} : { server: serverCpuSeconds }),
+    ...(loadCpuSeconds === undefined ? {} : { load: loadCpuSeconds }),
   };
 }
 

@@ -129,24 +129,28 @@ async function serveNet(t: TestContext): Promise<Served> {
   return served;
 }
 
-test("an echo is waited for before the next event", async (t) => {
+test("no more is under way than is allowed until the witness has seen it", async (t) => {
   const served = await serveNet(t);
-  let underWay = 0;
-  const delayed: Served = {
-    ...served,
-    publish: (channel, payload) => {
-      underWay++;
-      assert.equal(underWay, 1);
-      // Written some turns later, as a large fan-out may be.
-      setTimeout(() => {
-        underWay--;
-        void served.publish(channel, payload);
-      }, 2);
-      return undefined;
-    },
-  };
-  const { events } = await new Publisher(delayed, 0, net.dialect).run({ ...job, pace: { kind: "echo" } });
-  assert.ok(events > 0 && underWay === 0);
+  for (const eventsMax of [1, 3]) {
+    let underWay = 0;
+    let most = 0;
+    const delayed: Served = {
+      ...served,
+      publish: (channel, payload) => {
+        underWay++;
+        most = Math.max(most, underWay);
+        // Written some turns later, as a large fan-out may be.
+        setTimeout(() => {
+          underWay--;
+          void served.publish(channel, payload);
+        }, 2);
+        return undefined;
+      },
+    };
+    const pace = { kind: "witnessed", eventsMax, bytesMax: 1000 } as const;
+    await new Publisher(delayed, 0, net.dialect).run({ ...job, durationMs: 200, pace });
+    assert.deepEqual([most, underWay], [eventsMax, 0]);
+  }
 });
 
 test("a failed publish, and a lost witness, end the job", async (t) => {
@@ -156,7 +160,10 @@ test("a failed publish, and a lost witness, end the job", async (t) => {
   const served = await serveNet(t);
   const closing = { ...served, publish: () => served.close() };
   await assert.rejects(
-    new Publisher(closing, 0, net.dialect).run({ ...job, pace: { kind: "echo" } }),
+    new Publisher(closing, 0, net.dialect).run({
+      ...job,
+      pace: { kind: "witnessed", eventsMax: 1, bytesMax: 0 },
+    }),
     /closed the connection|ECONNRESET/,
   );
 });

@@ -9,13 +9,13 @@ import { Witness } from "./witness.ts";
  * How fast is published.
  *
  * `flat-out`: as fast as it is taken, with no more than this in one turn of the event loop. `turns`: one event a turn.
- * `echo`: each event when the one before it has been written to everybody, by what a witness sees.
+ * `witnessed`: so many to one channel, and more when these have been written to everybody, by what a witness sees.
  * `rate`: so many a second in all, each at its own time, however late the ones before it were.
  */
 export type Pace =
   | { readonly kind: "flat-out"; readonly eventsMax: number; readonly bytesMax: number }
   | { readonly kind: "turns" }
-  | { readonly kind: "echo" }
+  | { readonly kind: "witnessed"; readonly eventsMax: number; readonly bytesMax: number }
   | { readonly kind: "rate"; readonly perSecond: number };
 
 /** What a publisher in the server's own process is to do. */
@@ -72,16 +72,13 @@ export class Publisher {
     const { pace, payloadBytes } = job;
     switch (pace.kind) {
       case "flat-out":
-        await this.#inTurns(
-          round,
-          Math.max(1, Math.min(pace.eventsMax, Math.floor(pace.bytesMax / payloadBytes))),
-        );
+        await this.#inTurns(round, eventsAtOnce(pace, payloadBytes));
         return 0;
       case "turns":
         await this.#inTurns(round, 1);
         return 0;
-      case "echo":
-        await this.#oneByOne(round, job);
+      case "witnessed":
+        await this.#inWindows(round, job, eventsAtOnce(pace, payloadBytes));
         return 0;
       case "rate":
         return await this.#onTime(round, 1e6 / pace.perSecond, startUs);
@@ -93,26 +90,36 @@ export class Publisher {
       for (let count = 0; count < eventsMax && !round.isOver; count++) round.publish(nowUs());
       await round.acknowledged();
       await nextTurn();
-      while (this.#served.unsentBytes() > this.#unsentBytesMax) await nextTurn();
+      await this.#drained();
     }
   }
 
-  async #oneByOne(round: Rounds, { channels }: PublishJob): Promise<void> {
+  async #inWindows(round: Rounds, { channels }: PublishJob, eventsMax: number): Promise<void> {
     const witness = this.#witness;
     if (witness === undefined || channels.length !== 1) throw new Error("A witness reads one channel.");
+    let expected = witness.events;
     while (!round.isOver) {
-      const seen = witness.saw(witness.events + 1);
+      for (let count = 0; count < eventsMax && !round.isOver; count++) {
+        round.publish(nowUs());
+        expected++;
+      }
+      const seen = witness.saw(expected);
       // Awaited below, unless publishing fails before.
       seen.catch(() => {});
-      round.publish(nowUs());
       await round.acknowledged();
       await seen;
+      await this.#drained();
     }
+  }
+
+  /** Waits until sockets hold no more than they may. */
+  async #drained(): Promise<void> {
+    while (this.#served.unsentBytes() > this.#unsentBytesMax) await nextTurn();
   }
 
   /** Opens its witness, which must come after all readers, and before the time is taken. */
   async #prepare({ channels: [channel = ""], payloadBytes, pace }: PublishJob): Promise<void> {
-    if (pace.kind !== "echo") return;
+    if (pace.kind !== "witnessed") return;
     this.#witness ??= await Witness.open(this.#dialect, this.#served.port, channel, payloadBytes);
   }
 
@@ -129,6 +136,13 @@ export class Publisher {
     await round.acknowledged();
     return latestUs;
   }
+}
+
+function eventsAtOnce(
+  { eventsMax, bytesMax }: { eventsMax: number; bytesMax: number },
+  payloadBytes: number,
+): number {
+  return Math.max(1, Math.min(eventsMax, Math.floor(bytesMax / payloadBytes)));
 }
 
 async function until(dueUs: number): Promise<void> {
