@@ -68,11 +68,12 @@ function collect(exchange: Exchange, limits: BodyLimits, deadlines: Deadlines): 
     const finish = () =>
       settle(() => resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks)));
     const vanish = () => settle(() => reject(new ClientGone()));
-    const cancel = deadlines.after(limits.timeoutMs, () =>
+    const giveUp = () =>
       settle(() =>
         reject(new HoldfastError("timed_out", `The body did not arrive within ${limits.timeoutMs} ms.`)),
-      ),
-    );
+      );
+    // Mostly it came with the head, and is only to be picked up.
+    const cancel = request.complete ? () => {} : deadlines.after(limits.timeoutMs, giveUp);
     request.on("data", take).once("end", finish).once("close", vanish);
   });
 }

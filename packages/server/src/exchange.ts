@@ -129,24 +129,29 @@ export class Exchange {
   answer(status: number, body: string | Bytes | undefined, headers: Headers = {}): void {
     if (this.isGone || this.isCorrupt || this.response.headersSent) return;
     const { response } = this;
-    const bytes = typeof body === "string" ? Buffer.from(body) : body;
+    const length = typeof body === "string" ? Buffer.byteLength(body) : body?.length;
     const isUnread = this.#hasUnreadBody();
     response.writeHead(
       status,
       this.headersWith({
         "Cache-Control": "no-store",
         "X-Content-Type-Options": "nosniff",
-        ...(bytes === undefined
+        ...(length === undefined
           ? {}
-          : { "Content-Type": "application/json", "Content-Length": String(bytes.length) }),
+          : { "Content-Type": "application/json", "Content-Length": String(length) }),
         ...headers,
         ...(!this.isHttp2 && (isUnread || this.#node.isDraining) ? { Connection: "close" } : {}),
       }),
     );
-    if (bytes !== undefined && !this.isHead) response.write(bytes);
-    if (isUnread) this.#endWithoutBody();
-    else response.end();
-    if (bytes !== undefined && bytes.length > this.#node.limits.connectionBufferBytesMax) this.#watch();
+    const sent = this.isHead ? undefined : body;
+    if (!isUnread) {
+      // In one write with the head: text even in one piece.
+      response.end(sent);
+    } else {
+      if (sent !== undefined) response.write(sent);
+      this.#endWithoutBody();
+    }
+    if (length !== undefined && length > this.#node.limits.connectionBufferBytesMax) this.#watch();
   }
 
   /** A client that asks for much and takes nothing would keep it in memory for ever. Rule BND-1. */

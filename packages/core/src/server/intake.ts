@@ -28,10 +28,6 @@ export class Intake {
     this.#steer();
   }
 
-  get full(): boolean {
-    return this.#full;
-  }
-
   /** There is a reason of the caller's own to read no further, or there is none any more. */
   set held(held: boolean) {
     this.#held = held;

@@ -44,6 +44,10 @@ const tellTypes: ReadonlySet<ControlMessage["type"]> = new Set(["gap", "end", "u
 export class Session implements IntakeHost, PublisherHost, SubscriptionsHost {
   readonly id: string;
   readonly #options: SessionOptions;
+  // What every delivery needs is at hand: each further object on the way would be one more that is not in the cache.
+  readonly #sink: Sink;
+  readonly #framing: Framing;
+  #full = false;
   readonly #subscriptions: Subscriptions;
   readonly #vitals: Vitals;
   readonly #intake: Intake;
@@ -58,6 +62,8 @@ export class Session implements IntakeHost, PublisherHost, SubscriptionsHost {
 
   constructor(options: SessionOptions) {
     this.#options = options;
+    this.#sink = options.sink;
+    this.#framing = options.framing;
     this.id = options.id;
     this.#instance = options.id;
     this.#principal = options.principal;
@@ -85,7 +91,7 @@ export class Session implements IntakeHost, PublisherHost, SubscriptionsHost {
   }
 
   get full(): boolean {
-    return this.#intake.full;
+    return this.#full;
   }
 
   get isClosed(): boolean {
@@ -132,19 +138,23 @@ export class Session implements IntakeHost, PublisherHost, SubscriptionsHost {
 
   #write(said: Batch | Notice): void {
     if (this.#closed) return;
-    const { sink, framing, clock } = this.#options;
     try {
-      const bytes = said.bytes(framing);
+      const bytes = said.bytes(this.#framing);
       // To a stream that frames by length, nothing would be its end.
       if (bytes === undefined || bytes.length === 0) return;
       this.#hasSpoken = true;
-      if (sink.write(bytes) || this.full || this.#closed) return;
+      if (this.#sink.write(bytes) || this.full || this.#closed) return;
     } catch (error) {
       this.#break(error);
       return;
     }
-    this.#vitals.filled(clock.now());
-    this.#intake.full = true;
+    this.#vitals.filled(this.#options.clock.now());
+    this.#setFull(true);
+  }
+
+  #setFull(full: boolean): void {
+    this.#full = full;
+    this.#intake.full = full;
   }
 
   /** What was written is in doubt, so nothing may follow it. Other connections must not suffer for it. */
@@ -156,10 +166,9 @@ export class Session implements IntakeHost, PublisherHost, SubscriptionsHost {
   /** Stops or restarts reading from the client. */
   pauseInput(paused: boolean): void {
     if (this.#closed) return;
-    const { sink, clock } = this.#options;
-    this.#vitals.deafen(paused, clock.now());
+    this.#vitals.deafen(paused, this.#options.clock.now());
     try {
-      sink.pauseInput(paused);
+      this.#sink.pauseInput(paused);
     } catch (error) {
       this.#break(error);
     }
@@ -183,7 +192,7 @@ export class Session implements IntakeHost, PublisherHost, SubscriptionsHost {
   drained(): void {
     if (this.#closed || !this.full) return;
     this.#vitals.drained();
-    this.#intake.full = false;
+    this.#setFull(false);
     this.#subscriptions.drained();
   }
 
@@ -279,7 +288,7 @@ export class Session implements IntakeHost, PublisherHost, SubscriptionsHost {
   close(farewell: Farewell): void {
     if (this.#closed) return;
     this.gone();
-    this.#guard(() => this.#options.sink.close(farewell));
+    this.#guard(() => this.#sink.close(farewell));
   }
 
   /** The connection is no more: everything is released. */

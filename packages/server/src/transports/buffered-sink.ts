@@ -16,6 +16,8 @@ export abstract class BufferedSink implements Sink, Flushable, Link {
   #first: Uint8Array | undefined;
   #rest: Uint8Array[] | undefined;
   #bytes = 0;
+  /** Whether the socket held anything back at the last write to it: mostly not, and then it need not be asked at the next. */
+  #lags = false;
   #enlisted = false;
   #isFull = false;
   #held: boolean;
@@ -30,7 +32,11 @@ export abstract class BufferedSink implements Sink, Flushable, Link {
   }
 
   /** Bytes that the socket has taken and not sent. */
-  abstract get unsent(): number;
+  protected abstract get inSocket(): number;
+
+  get unsent(): number {
+    return this.#bytes + this.inSocket;
+  }
 
   /** Whether the connection can still be written to. */
   abstract get isWritable(): boolean;
@@ -66,7 +72,7 @@ export abstract class BufferedSink implements Sink, Flushable, Link {
       this.#enlisted = true;
       this.#tick.enlist(this);
     }
-    if (!this.#isFull) this.#isFull = this.#bytes + this.unsent >= this.#bytesMax;
+    if (!this.#isFull) this.#isFull = (this.#lags ? this.unsent : this.#bytes) >= this.#bytesMax;
     return !this.#isFull;
   }
 
@@ -80,6 +86,7 @@ export abstract class BufferedSink implements Sink, Flushable, Link {
     this.#bytes = 0;
     if (!this.isWritable) return;
     this.put(first, rest, this.#isFull ? (error) => this.#drained(error) : undefined);
+    this.#lags = this.inSocket > 0;
   }
 
   /** Lets out what was held back. */

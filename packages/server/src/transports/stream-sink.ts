@@ -61,7 +61,7 @@ export class StreamSink extends BufferedSink {
     return super.write(bytes);
   }
 
-  get unsent(): number {
+  protected get inSocket(): number {
     return this.#wire?.unsent ?? 0;
   }
 

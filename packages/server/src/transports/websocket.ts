@@ -113,7 +113,7 @@ class WebSocketSink extends BufferedSink {
     this.#socket = socket;
   }
 
-  get unsent(): number {
+  protected get inSocket(): number {
     return this.#socket.writableLength;
   }
 
