@@ -81,6 +81,8 @@ export interface Scenario {
   readonly measures: readonly Measure[];
   /** Names of the measures that are plotted. */
   readonly plotted: readonly string[];
+  /** Its cases follow each other in time: they are plotted as a curve a peer. */
+  readonly isCurve?: boolean;
   /** For the size that the scenario is made for. */
   readonly targets: readonly Target[];
   trials(size: Size): readonly Trial[];

@@ -13,10 +13,10 @@ export interface FleetBedSpec extends Pick<Place, "execArgv"> {
   /** Events that the channel keeps for those who come later. */
   readonly history?: number;
   readonly isFromOldest?: boolean;
+  /** Clients that come back are as new. */
+  readonly isForgetful?: boolean;
   /** As many load generators; absent: as many as so many clients need. */
   readonly loads?: number;
-  /** Each load generator comes from an address of its own, because one has not ports enough for all. */
-  readonly isFromManyAddresses?: boolean;
 }
 
 /** What all clients have had. */
@@ -26,6 +26,8 @@ export interface WholeHaul extends Omit<Haul, "delays" | "openings"> {
 }
 
 const channel = "bench";
+/** Beyond half of an address's usual 28,000 ports Linux takes long to find a free one. */
+const clientsOfOneAddressMax = 14_000;
 
 /** A server of one peer, with clients that can be cut off and come back, and that all read one channel. */
 export class FleetBed {
@@ -39,22 +41,30 @@ export class FleetBed {
 
   /** Starts the processes, gives them to `use` and ends them. There is no client yet. */
   static async with<T>(spec: FleetBedSpec, use: (bed: FleetBed) => Promise<T>): Promise<T> {
-    const { peer, clients, payloadBytes, history, isFromOldest = false, execArgv } = spec;
+    const {
+      peer,
+      clients,
+      payloadBytes,
+      history,
+      isFromOldest = false,
+      isForgetful = false,
+      execArgv,
+    } = spec;
     const loads = spec.loads ?? loadsFor(clients);
     const keeping = history === undefined ? {} : { history };
     const setting = { peer, channels: 1, readers: clients, loads, execArgv, ...keeping };
     return await Stage.with(setting, async (stage) => {
       const { port } = stage;
       await stage.everyLoad((load, index) => {
-        // Those from 127.0.0.2 on are this machine too.
-        const localAddress = spec.isFromManyAddresses === true ? `127.0.0.${index + 2}` : undefined;
+        const network = clients > clientsOfOneAddressMax ? `127.0.${index + 2}` : undefined;
         return load.call("makeFleet", {
           peer,
           port,
           channels: [channel],
           payloadBytes,
-          localAddress,
+          network,
           isFromOldest,
+          isForgetful,
         });
       });
       return await use(new FleetBed(stage));
@@ -97,8 +107,9 @@ export class FleetBed {
     await this.stage.everyLoad((load) => load.call("beginHaul"));
   }
 
-  async haul(): Promise<WholeHaul> {
-    const hauls = await this.stage.everyLoad((load) => load.call("haul"));
+  /** Of some load generators, or of all. */
+  async haul(loads = this.stage.loads): Promise<WholeHaul> {
+    const hauls = await Promise.all(loads.map((load) => load.call("haul")));
     const total = (part: (haul: Haul) => number) => hauls.reduce((sum, haul) => sum + part(haul), 0);
     const delays = new Histogram();
     const openings = new Histogram();

@@ -3,15 +3,20 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 const settlingMs = 250;
 
-/** A line of `/proc/PID/status`, in bytes; throws where the system does not tell in this way. */
 function statusBytes(pid: number, name: string): number {
-  const [, kibibytes] = new RegExp(`^${name}:\\s+(\\d+) kB$`, "m").exec(readStatus(pid)) ?? [];
+  return bytesOf(readProcess(pid, "status"), name);
+}
+
+/** A line such as `VmRSS:  1234 kB`, in bytes. */
+function bytesOf(lines: string, name: string): number {
+  const [, kibibytes] = new RegExp(`^${name}:\\s+(\\d+) kB$`, "m").exec(lines) ?? [];
   return Number(kibibytes ?? 0) * 1024;
 }
 
-function readStatus(pid: number): string {
+/** Throws where the system does not tell in this way. */
+function readProcess(pid: number, file: string): string {
   try {
-    return readFileSync(`/proc/${pid}/status`, "utf8");
+    return readFileSync(`/proc/${pid}/${file}`, "utf8");
   } catch (error) {
     throw new Error("The resident memory of a process can be read on Linux alone.", { cause: error });
   }
@@ -47,7 +52,15 @@ export function residentBytes(pid: number): number {
   return familyOf(pid).reduce((sum, member) => sum + statusBytes(member, "VmRSS"), 0);
 }
 
-/** The same once it has stopped falling and rising, or after so long. */
+/** The same, but a page that several processes share counts once among them. */
+export function proportionalBytes(pid: number): number {
+  return familyOf(pid).reduce((sum, member) => {
+    const rollup = readProcess(member, "smaps_rollup");
+    return sum + bytesOf(rollup, "Pss");
+  }, 0);
+}
+
+/** Resident memory once it has stopped falling and rising, or after so long. */
 export async function settledResidentBytes(pid: number, timeoutMs: number): Promise<number> {
   const deadline = performance.now() + timeoutMs;
   let before = residentBytes(pid);

@@ -10,9 +10,12 @@ export interface FleetSpec {
   readonly port: number;
   readonly channels: readonly string[];
   readonly payloadBytes: number;
-  readonly localAddress?: string | undefined;
+  /** As in `127.0.2`: clients come from the addresses of this machine that begin so, in turn. Absent: from 127.0.0.1. */
+  readonly network?: string | undefined;
   /** Newcomers ask for all that is kept. */
   readonly isFromOldest?: boolean;
+  /** Clients that come back are as new. */
+  readonly isForgetful?: boolean;
 }
 
 /** What the clients of one process have had since `begin`. */
@@ -42,7 +45,7 @@ export interface Weather {
 
 interface Client {
   readonly ledger: Ledger;
-  readonly standing: Standing | undefined;
+  readonly standing: Standing;
   reader: Reader | undefined;
   openedUs: number;
   isLive: boolean;
@@ -54,6 +57,7 @@ interface Client {
 const openingMax = 200;
 /** How long a client waits that was refused. */
 const retryMs = 250;
+const addressesMax = 200;
 const bufferBytes = 256 * 1024;
 
 /** Clients that outlive their connections: one that was cut comes back, and says where it stands if its peer knows of that. */
@@ -61,7 +65,6 @@ export class Fleet implements Crew {
   readonly dialect: Dialect;
   readonly port: number;
   readonly payloadBytes: number;
-  readonly localAddress: string | undefined;
   readonly buffer = Buffer.allocUnsafeSlow(bufferBytes);
   readonly #spec: FleetSpec;
   readonly #clients: Client[] = [];
@@ -80,6 +83,7 @@ export class Fleet implements Crew {
   #weather: Weather | undefined;
   #refused = 0;
   #opened = 0;
+  #addresses = 0;
   #lastUs = 0;
   #before = { events: 0, repeated: 0 };
 
@@ -88,7 +92,12 @@ export class Fleet implements Crew {
     this.#spec = spec;
     this.port = spec.port;
     this.payloadBytes = spec.payloadBytes;
-    this.localAddress = spec.localAddress;
+  }
+
+  /** Another each time: finding a free port takes the longer the more of an address are taken. */
+  get localAddress(): string | undefined {
+    const { network } = this.#spec;
+    return network === undefined ? undefined : `${network}.${1 + (this.#addresses++ % addressesMax)}`;
   }
 
   /** Grows to so many clients and connects all that are not; resolves with the time at which the last of them was live. */
@@ -101,9 +110,11 @@ export class Fleet implements Crew {
 
   #newClient(): Client {
     const { resuming, oldest } = this.dialect;
-    const position = this.#spec.isFromOldest === true ? oldest : undefined;
+    const { isFromOldest = false, isForgetful = false } = this.#spec;
     // Who asks for the oldest is not cut off here, and need not know where it stands.
-    const standing = new Standing(position === undefined ? resuming : undefined, position);
+    const standing = isFromOldest
+      ? new Standing(undefined, oldest)
+      : new Standing(isForgetful ? undefined : resuming);
     return {
       ledger: new Ledger(),
       standing,
@@ -124,7 +135,7 @@ export class Fleet implements Crew {
 
   #open(client: Client): void {
     const tally = new Tally(this.payloadBytes, false, this.#delays, client.ledger);
-    client.standing?.forgetPart();
+    client.standing.forgetPart();
     client.openedUs = nowUs();
     client.reader = new Reader(this, this.#spec.channels, tally, client.standing);
     this.#clientOf.set(client.reader, client);

@@ -1,5 +1,6 @@
 import type { Peer } from "../peer.ts";
 import type { Measure } from "../scenario.ts";
+import { curveHeight, drawCurve } from "./curve.ts";
 import { formatFigure, formatShort, type Spread } from "./spread.ts";
 import type { Cell, Summary } from "./summary.ts";
 import { element, escaped, text } from "./svg.ts";
@@ -30,9 +31,12 @@ const style = `
 text { font: 12px system-ui, sans-serif; fill: #1f2328 }
 .title { font-size: 17px; font-weight: 600 } .panel { font-weight: 600 } .muted { fill: #59636e }
 .end { text-anchor: end } .ground { fill: #ffffff } .axis { stroke: #d1d9e0 } .range { stroke: #1f2328 }
+.middle { text-anchor: middle } .curve { fill: none; stroke-width: 2 } .limit-curve { stroke: #818b98; stroke-dasharray: 3 2 }
+.ours-curve { stroke: #0969da } .other-curve { stroke: #9aa4af }
 .ours { fill: #0969da } .other { fill: #9aa4af } .limit { fill: none; stroke: #818b98; stroke-dasharray: 3 2 }
 @media (prefers-color-scheme: dark) {
 text { fill: #e6edf3 } .muted { fill: #9198a1 } .ground { fill: #0d1117 } .axis { stroke: #3d444d } .range { stroke: #e6edf3 }
+.ours-curve { stroke: #388bfd } .other-curve { stroke: #6e7681 } .limit-curve { stroke: #9198a1 }
 .ours { fill: #388bfd } .other { fill: #6e7681 } .limit { stroke: #9198a1 }
 }`;
 
@@ -50,8 +54,17 @@ export function plot({ scenario, cases }: Summary): string {
   );
   // Measures of one case stand side by side; where there is one measure, cases do.
   const columns = measures.length > 1 ? Math.min(3, measures.length) : 2;
+  const width = margin + columns * (panelWidth + margin);
   let y = titleHeight;
   const drawn: string[] = [];
+  if (scenario.isCurve === true) {
+    for (const measure of measures) {
+      const curve = drawCurve(cases, measure, width - 2 * margin);
+      drawn.push(element("g", { transform: `translate(${margin} ${y})` }, curve));
+      y += curveHeight;
+    }
+    panels.length = 0;
+  }
   for (let first = 0; first < panels.length; first += columns) {
     const row = panels.slice(first, first + columns);
     for (const [column, panel] of row.entries()) {
@@ -60,14 +73,13 @@ export function plot({ scenario, cases }: Summary): string {
     }
     y += panelTitleHeight + Math.max(...row.map(({ bars }) => bars.length)) * rowHeight + margin;
   }
-  const width = margin + columns * (panelWidth + margin);
   const height = y + legendHeight;
   const picture = [
     element("style", {}, style),
     element("rect", { class: "ground", width, height }),
     text(margin, 32, "title", scenario.title),
     ...drawn,
-    drawLegend(y),
+    ...(scenario.isCurve === true ? [] : [drawLegend(y)]),
   ].join("\n");
   const attributes = {
     xmlns: "http://www.w3.org/2000/svg",

@@ -1,5 +1,6 @@
 import type { Scenario } from "../scenario.ts";
 import { catchUp } from "./catch-up.ts";
+import { churn } from "./churn.ts";
 import { compressedFanOut } from "./compressed-fan-out.ts";
 import { connectStorm } from "./connect-storm.ts";
 import { fanOut } from "./fan-out.ts";
@@ -7,7 +8,9 @@ import { idleMemory } from "./idle-memory.ts";
 import { jitter } from "./jitter.ts";
 import { latency } from "./latency.ts";
 import { manyChannels } from "./many-channels.ts";
+import { manyConnections } from "./many-connections.ts";
 import { publishing } from "./publishing.ts";
+import { slowReaders } from "./slow-readers.ts";
 
 /** All questions, in the order in which they are asked. */
 export const scenarios: readonly Scenario[] = [
@@ -15,8 +18,11 @@ export const scenarios: readonly Scenario[] = [
   manyChannels,
   latency,
   idleMemory,
+  churn,
+  manyConnections,
   connectStorm,
   jitter,
+  slowReaders,
   catchUp,
   compressedFanOut,
   publishing,

@@ -1,0 +1,65 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { Agent, type IncomingMessage, request } from "node:http";
+import type { Readable } from "node:stream";
+import { text } from "node:stream/consumers";
+import type { Served, Setting } from "../peer.ts";
+
+const program = new URL("../../packages/cli/src/main.ts", import.meta.url).pathname;
+/** Connections beside those of the readers. */
+const spare = 10;
+
+/** Starts the command line's server; its workers and the primary are the family of `pid`. */
+export async function serveWorkers(workers: number, { readers }: Setting): Promise<Served> {
+  // They are not dealt out evenly to the last. What one worker takes at most, its file descriptors say.
+  const connectionsMax = readers + spare;
+  const flags = ["--port", "0", "--workers", String(workers), "--log", "silent"];
+  const settings = ["--set", `limits.connectionsMax=${connectionsMax}`];
+  const child = spawn(process.execPath, [program, "serve", ...flags, ...settings], {
+    cwd: import.meta.dirname,
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  // Without their primary the workers end as well.
+  process.once("exit", () => child.kill("SIGKILL"));
+  const url = await addressOf(child.stdout);
+  if (child.pid === undefined) throw new Error("`holdfast serve` did not start.");
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  return {
+    port: Number(url.port),
+    pid: child.pid,
+    publish: (channel, payload) => post(agent, new URL(`/channels/${channel}`, url), payload),
+    // They keep their own measure; a publisher waits for its acknowledgements.
+    unsentBytes: () => 0,
+    async close() {
+      agent.destroy();
+      const ended = once(child, "exit");
+      child.kill("SIGKILL");
+      await ended;
+    },
+  };
+}
+
+/** What it prints first, once it listens. */
+async function addressOf(stdout: Readable): Promise<URL> {
+  let printed = "";
+  for await (const part of stdout.iterator({ destroyOnReturn: false })) {
+    printed += String(part);
+    const [address] = /http:\S+/.exec(printed.slice(0, printed.lastIndexOf("\n") + 1)) ?? [];
+    if (address === undefined) continue;
+    stdout.resume();
+    return new URL(address);
+  }
+  throw new Error("`holdfast serve` ended before it listened.");
+}
+
+async function post(agent: Agent, url: URL, payload: string): Promise<void> {
+  const outgoing = request(url, {
+    method: "POST",
+    agent,
+    headers: { "Content-Type": "application/json" },
+  });
+  outgoing.end(JSON.stringify(payload));
+  const [answer] = (await once(outgoing, "response")) as [IncomingMessage];
+  const said = await text(answer);
+  if (answer.statusCode !== 201) throw new Error(`Publishing was answered ${answer.statusCode}: ${said}`);
+}
