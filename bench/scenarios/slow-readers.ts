@@ -71,20 +71,26 @@ async function run(
       await healthyLoad.call("cutAll");
       return { case: name, lost, notes: lost > 0 ? [`lost ${lost}`] : [], figures };
     };
-    // The same with nobody there, so that what it leaves behind is not blamed on those who stall.
-    await fill();
     const before = await observe(alone);
-    const without = await settled();
-    await stalledLoad.call("connect", { clients: stalled });
-    await stalledLoad.call("stallAll");
+    const stall = async (clients: number) => {
+      await stalledLoad.call("connect", { clients });
+      await stalledLoad.call("stallAll");
+      await fill();
+    };
+    // What large events leave behind in a server's heap is not blamed on those who stall: some stall before it is looked at.
+    const few = Math.ceil(stalled / 5);
+    await stall(few);
     await fill();
+    const withFew = await settled();
+    await stall(stalled);
     const full = await settled();
     const after = await observe(beside);
     const longer = await settled();
+    const more = stalled - few;
     const figures = {
       ...after.figures,
-      perStalledKiB: (full - without) / stalled / kibi,
-      laterKiB: (longer - without) / stalled / kibi,
+      perStalledKiB: (full - withFew) / more / kibi,
+      laterKiB: (longer - withFew) / more / kibi,
     };
     return [before, { ...after, figures, notes: [...after.notes, `${count.format(stalled)} stalled`] }];
   });
@@ -98,21 +104,26 @@ export const slowReaders: Scenario = {
   name: "slow-readers",
   title: "Slow readers beside healthy ones",
   about:
-    "1,000 healthy readers and 50 events a second, first alone, then beside connections that have stopped reading and whose buffers in the kernel are full. Those buffers are not resident memory of the server, but 4 MiB each on loopback: there are as many stalled connections, up to 1,000, as the kernel has room for without keeping less for everybody. What each adds to the server is told when it has just stalled, and after more events.",
+    "1,000 healthy readers and 50 events a second, first alone, then beside connections that have stopped reading and whose buffers in the kernel are full. Those buffers are not resident memory of the server, but 4 MiB each on loopback: there are as many stalled connections, up to 1,000, as the kernel has room for without keeping less for everybody. What each adds to the server is told by the last four fifths of them: when they have just stalled, and after more events.",
   bases: ["ws"],
   runsMax: 2,
   measures: [
     { name: "p50", title: "healthy readers' p50", unit: "ms", better: "less" },
     { name: "p99", title: "healthy readers' p99", unit: "ms", better: "less" },
     { name: "perStalledKiB", title: "memory for each stalled one", unit: "KiB", better: "less" },
-    { name: "laterKiB", title: "after the measured window", unit: "KiB", better: "less" },
+    {
+      name: "laterKiB",
+      title: "after more events, with what the healthy left behind",
+      unit: "KiB",
+      better: "less",
+    },
   ],
   plotted: ["p99"],
   targets: [
     {
       text: "a stalled reader adds less than 64 KiB",
       case: beside,
-      measure: "laterKiB",
+      measure: "perStalledKiB",
       peer: "holdfast",
       atMost: 64,
     },
