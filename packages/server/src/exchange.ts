@@ -44,6 +44,8 @@ export class Exchange {
   readonly query: string;
   /** Set when what followed the body was no HTTP: the length may have been a lie. Rule POST-3. */
   isCorrupt = false;
+  /** Set while the request before it on the same connection has no answer. */
+  isWaiting = false;
   readonly #node: Node;
   #headers: Headers = {};
   #isClosed = false;

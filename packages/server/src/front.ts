@@ -24,6 +24,8 @@ export class Front {
   readonly #acceptor: WebSocketServer;
   /** The newest exchange of each HTTP/1.1 socket, for when the socket itself fails. */
   readonly #current = new WeakMap<Duplex, Exchange>();
+  /** The newest answer on each HTTP/1.1 socket, also where somebody else gives it. */
+  readonly #answers = new WeakMap<Duplex, ServerResponse>();
   readonly #refused = new WeakSet<Duplex>();
   /** Connections beyond the limit, which are told so: sockets, and sessions of HTTP/2. */
   readonly #surplus = new WeakMap<object, Room>();
@@ -70,23 +72,38 @@ export class Front {
 
   /** Answers a request that is ours; returns false, and leaves it alone, when it is not. */
   handle(request: IncomingMessage, response: ServerResponse, prefix: string): boolean {
+    const { socket } = request;
+    const before = request.httpVersionMajor < 2 ? this.#unansweredOn(socket) : undefined;
+    if (request.httpVersionMajor < 2) this.#answers.set(socket, response);
     const target = this.#find(request, prefix);
     if (target === undefined) return false;
     const exchange = new Exchange(this.#node, request, response, target);
-    const before = exchange.isHttp2 ? undefined : this.#current.get(request.socket);
-    if (!exchange.isHttp2) this.#current.set(request.socket, exchange);
-    if (before === undefined || before.isGone) void this.#serve(exchange, target.found);
+    if (!exchange.isHttp2) this.#current.set(socket, exchange);
+    // Middleware may be asked twice about one request.
+    if (before === undefined || before === response) void this.#serve(exchange, target.found);
     else this.#serveAfter(before, exchange, target.found);
     return true;
   }
 
-  /** Requests that are sent ahead take effect in their order, and no more are read meanwhile. RFC 9112 §9.3.2. */
-  #serveAfter(before: Exchange, exchange: Exchange, found: Match): void {
+  /** The newest answer on a socket, unless the client has it. */
+  #unansweredOn(socket: Duplex): ServerResponse | undefined {
+    const answer = this.#answers.get(socket);
+    return answer?.closed === false ? answer : undefined;
+  }
+
+  /** Requests that are sent ahead take effect in their order, and no more are read meanwhile. Rule HTTP-5. */
+  #serveAfter(before: ServerResponse, exchange: Exchange, found: Match): void {
     const { socket } = exchange.request;
-    socket.pause();
-    before.onClose(() => {
+    exchange.isWaiting = true;
+    // Only now: `node:http` resumes the socket itself when it has come to the end of the request, a moment from here.
+    queueMicrotask(() => {
+      if (exchange.isWaiting) socket.pause();
+    });
+    before.once("close", () => {
+      exchange.isWaiting = false;
       if (socket.destroyed) return;
-      socket.resume();
+      // Where others wait behind it no more are read.
+      if (this.#current.get(socket) === exchange) socket.resume();
       void this.#serve(exchange, found);
     });
   }
@@ -171,6 +188,8 @@ export class Front {
       return false;
     }
     if (!/(?:^|,)\s*websocket\s*(?:,|$)/i.test(headers.upgrade ?? "")) return false;
+    // Its handshake would be read as the answer that is still owed, and that as a message.
+    if (this.#unansweredOn(request.socket) !== undefined) return false;
     return this.#find(request, prefix)?.found.route?.upgrades === true;
   }
 
@@ -211,7 +230,9 @@ export class Front {
   clientError(error: NodeJS.ErrnoException, socket: Duplex): void {
     const exchange = this.#current.get(socket);
     if (exchange !== undefined) exchange.isCorrupt = true;
-    const midway = exchange?.response.headersSent === true && !exchange.response.writableFinished;
+    // What is said now would be read as a part of the answer that is under way, or as one that is still owed.
+    const answer = this.#answers.get(socket);
+    const midway = exchange?.isWaiting === true || (answer?.headersSent === true && !answer.writableFinished);
     if (error.code === "ECONNRESET" || midway || !socket.writable) {
       socket.destroy();
       return;

@@ -173,7 +173,7 @@ test("[ERR-2] garbage behind a stream that is being read ends that stream alone"
   await other.receives("unharmed");
 });
 
-test("[ERR-2] requests that are sent ahead are answered in their order", async (t) => {
+test("[HTTP-5] [ERR-2] requests that are sent ahead are answered in their order", async (t) => {
   const { port } = await startNode(t);
   const client = new RawClient(t, port).send(
     ...publishLines("Content-Length: 2"),
