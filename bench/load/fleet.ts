@@ -57,6 +57,8 @@ interface Client {
 const openingMax = 200;
 /** How long a client waits that was refused. */
 const retryMs = 250;
+/** How long it may take until all are live. */
+const liveTimeoutMs = 120_000;
 const addressesMax = 200;
 const bufferBytes = 256 * 1024;
 
@@ -143,13 +145,23 @@ export class Fleet implements Crew {
   }
 
   async #allLive(): Promise<number> {
-    const { promise, resolve } = Promise.withResolvers<void>();
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.#onLive = () => {
       if (this.#live === this.#clients.length) resolve();
     };
     this.#onLive();
-    await promise;
-    this.#onLive = undefined;
+    const timer = setTimeout(() => {
+      const { length } = this.#clients;
+      reject(
+        new Error(`${this.#live} of ${length} clients were let in; ${this.#refused} attempts were refused.`),
+      );
+    }, liveTimeoutMs);
+    try {
+      await promise;
+    } finally {
+      clearTimeout(timer);
+      this.#onLive = undefined;
+    }
     return this.#liveUs;
   }
 
