@@ -55,7 +55,7 @@ export function transportsUnderTest(options: HoldfastOptions = {}): TransportsUn
         ...options,
         logger: () => {},
         namespaces: conformanceNamespaces,
-        limits: { heartbeatMs },
+        limits: { ...options.limits, heartbeatMs },
         broker: ({ clock, retention }) =>
           new HalfDeaf({ clock, retention, epochSeed: drawSeed() }, () => isDeaf),
       });
