@@ -109,6 +109,7 @@ export class Node {
       limits: this.limits,
       settings: (namespace) => settings.namespace(namespace),
       schedule: () => this.tick.schedule(),
+      turn: () => new Promise((resolve) => setImmediate(resolve)),
       neighbours: settings.neighbours,
       onError: (fault) =>
         this.log({ level: "error", message: "A session failed.", error: thrownField(fault) }),

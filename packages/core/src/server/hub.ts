@@ -13,6 +13,8 @@ export interface HubHost extends LobbyHost {
   readonly broker: Broker;
   readonly settings: NamespaceSettings;
   readonly pageLimits: ReadLimits;
+  /** Resolves when everything else that happens on this node has had its turn. */
+  turn(): Promise<void>;
   /** Asks for `flush` at the end of this tick. */
   dirty(hub: Hub): void;
   /** Asks for `resync` soon: the log could not be read, or contradicted itself. */
@@ -45,7 +47,8 @@ export class Hub {
     this.#host = host;
     this.#cohort = new Cohort(channel, settings, pageLimits, { epoch, offset: head });
     const keep = (batches: readonly Batch[]) => this.#cohort.keep(batches);
-    this.#reads = new SharedReads(channel, { broker, mode: settings.mode, pageLimits, keep });
+    const turn = () => host.turn();
+    this.#reads = new SharedReads(channel, { broker, mode: settings.mode, pageLimits, keep, turn });
     this.lobby = new Lobby(channel, host, () => this.#markDirty());
     const follower = {
       broker,

@@ -30,6 +30,8 @@ export interface HubsOptions {
   settings(namespace: string): NamespaceSettings;
   /** Asks for `flush` at the end of this tick; not asked again before it was called. */
   schedule(): void;
+  /** Resolves when everything else that happens on this node has had its turn; at once unless given. */
+  turn?(): Promise<void>;
   /** Hears of faults: whatever was thrown that is no outcome, and which no client is told in its own words. */
   onError?(fault: unknown): void;
   /** Other nodes behind the same address, where there are any. */
@@ -186,6 +188,7 @@ export class Hubs {
         this.#leaving.add(lobby);
         this.#sweepAt = Math.min(this.#sweepAt, at);
       },
+      turn: () => this.#options.turn?.() ?? Promise.resolve(),
       dirty: (hub) => this.#markDirty(hub),
       troubled: (hub, thrown) => this.#trouble(hub, thrown),
       idle: (hub) => this.#hubs.idle(hub),

@@ -9,10 +9,13 @@ import { numbers } from "./world.test-support.ts";
 const pageLimits = { eventsMax: 3, bytesMax: 100 };
 const k = (offset: number) => ({ epoch: "k", offset });
 
-function readsOf(broker: ScriptedBroker): { reads: SharedReads; kept: (readonly Batch[])[] } {
+function readsOf(
+  broker: ScriptedBroker,
+  turn = () => Promise.resolve(),
+): { reads: SharedReads; kept: (readonly Batch[])[] } {
   const kept: (readonly Batch[])[] = [];
   const keep = (batches: readonly Batch[]) => kept.push(batches);
-  return { reads: new SharedReads("a", { broker, mode: "every", pageLimits, keep }), kept };
+  return { reads: new SharedReads("a", { broker, mode: "every", pageLimits, keep, turn }), kept };
 }
 
 test("[BND-1] readers at one place share one read and its batches, which are kept once and first", async () => {
@@ -58,3 +61,37 @@ test("[GAP-2] [GAP-3] an answer says where it begins, and why there", async () =
   assert.deepEqual(await brief("k", 10), [7, 9, "epoch"]);
   assert.deepEqual(await brief("old", 8), [7, 9, "epoch"]);
 });
+
+test("[READ-3] [BND-1] few pages are read at once, and who is furthest behind comes first: those ahead are joined on the way", async () => {
+  const broker = new ScriptedBroker();
+  broker.log("a").append(...numbers(30));
+  const held = broker.hold("read");
+  const { reads } = readsOf(broker);
+  const order: number[] = [];
+  const ask = (offset: number) => reads.after(k(offset)).then(() => void order.push(offset));
+  const asked = [21, 18, 15, 12, 24, 3, 9, 6, 24, 6].map(ask);
+  await settled();
+  assert.equal(broker.count("read"), 4);
+  for (let served = 0; served < 8; served++) {
+    held.release(1);
+    await settled();
+  }
+  await Promise.all(asked);
+  assert.deepEqual(order, [21, 18, 15, 12, 3, 6, 6, 9, 24, 24]);
+  assert.equal(broker.count("read"), 8);
+});
+
+test("[CALM] between two pages everybody else has a turn", async () => {
+  const broker = new ScriptedBroker();
+  broker.log("a").append(...numbers(30));
+  let turns = 0;
+  const { reads } = readsOf(broker, async () => {
+    turns++;
+  });
+  await Promise.all([0, 3, 6, 9, 12, 15, 18, 21].map((offset) => reads.after(k(offset))));
+  assert.equal(turns, 7);
+});
+
+async function settled(): Promise<void> {
+  for (let n = 0; n < 20; n++) await Promise.resolve();
+}

@@ -21,14 +21,32 @@ export interface SharedReadsOptions {
   readonly pageLimits: ReadLimits;
   /** Is given what was read, once, before any of those who asked for it. */
   keep(batches: readonly Batch[]): void;
+  /** Resolves when everything else that happens on this node has had its turn. */
+  turn(): Promise<void>;
 }
 
-/** Reads of one channel's log, in which readers that need the same page at the same time share one. */
+/** A page that somebody waits for. */
+interface Wanted {
+  readonly cursor: Cursor;
+  readonly answer: PromiseWithResolvers<Answer>;
+  isUnderWay: boolean;
+}
+
+/** Reads that are under way at once: one after the other would add up an engine's delays. */
+const underWayMax = 4;
+
+/**
+ * Reads of one channel's log, in which readers that need the same page at the same time share one.
+ *
+ * Whoever is furthest behind is read for first, and a few pages in a turn. So readers that catch up together stay together, or come to be:
+ * those ahead wait until the others ask for the same page, which then is read and encoded once for all of them.
+ */
 export class SharedReads {
   readonly #channel: string;
   readonly #options: SharedReadsOptions;
-  /** Reads under way, by the cursor they start from. */
-  readonly #answers = new Map<string, Promise<Answer>>();
+  /** By the cursor they start from. */
+  readonly #wanted = new Map<string, Wanted>();
+  #underWay = 0;
 
   constructor(channel: string, options: SharedReadsOptions) {
     this.#channel = channel;
@@ -38,14 +56,42 @@ export class SharedReads {
   /** What lies after the cursor; rejects as the broker does. */
   after(cursor: Cursor): Promise<Answer> {
     const key = `${cursor.epoch}-${cursor.offset}`;
-    let answer = this.#answers.get(key);
-    if (answer === undefined) {
-      answer = this.#read(cursor);
-      this.#answers.set(key, answer);
-      const forget = () => this.#answers.delete(key);
-      answer.then(forget, forget);
+    let wanted = this.#wanted.get(key);
+    if (wanted === undefined) {
+      wanted = { cursor, answer: Promise.withResolvers(), isUnderWay: false };
+      this.#wanted.set(key, wanted);
+      if (this.#underWay < underWayMax) void this.#serve();
     }
-    return answer;
+    return wanted.answer.promise;
+  }
+
+  /** Reads pages until none is wanted. Never rejects. */
+  async #serve(): Promise<void> {
+    this.#underWay++;
+    for (let next = this.#furthestBehind(); next !== undefined; next = this.#furthestBehind()) {
+      next.isUnderWay = true;
+      const { cursor, answer } = next;
+      const forget = () => this.#wanted.delete(`${cursor.epoch}-${cursor.offset}`);
+      try {
+        const page = await this.#read(cursor);
+        forget();
+        answer.resolve(page);
+      } catch (error) {
+        forget();
+        answer.reject(error);
+      }
+      if (this.#wanted.size > 0) await this.#options.turn();
+    }
+    this.#underWay--;
+  }
+
+  #furthestBehind(): Wanted | undefined {
+    let found: Wanted | undefined;
+    for (const wanted of this.#wanted.values()) {
+      if (wanted.isUnderWay) continue;
+      if (found === undefined || wanted.cursor.offset < found.cursor.offset) found = wanted;
+    }
+    return found;
   }
 
   async #read(cursor: Cursor): Promise<Answer> {
