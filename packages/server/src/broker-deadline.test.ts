@@ -5,10 +5,10 @@ import { withDeadline } from "./broker-deadline.ts";
 import { Deadlines } from "./deadlines.ts";
 import { faultyBroker, until } from "./rig.test.ts";
 
-function bound(t: TestContext, broker: Broker) {
-  const deadlines = new Deadlines({ everyMs: 1, now: Date.now });
+function bound(t: TestContext, broker: Broker, { now = Date.now, deadlineMs = 30 } = {}) {
+  const deadlines = new Deadlines({ everyMs: 1, now });
   t.after(() => deadlines.stop());
-  return { bounded: withDeadline(broker, 30, deadlines), deadlines };
+  return { bounded: withDeadline(broker, deadlineMs, deadlines), deadlines };
 }
 
 const observer = { appended: () => {}, closed: () => {}, disturbed: () => {} };
@@ -59,4 +59,29 @@ test("[BND-1] a following that begins after it was given up is stopped", async (
   await assert.rejects(bounded.follow("a", observer), { code: "broker_unavailable" });
   begin();
   await until(() => stopped === 1);
+});
+
+test("[BND-2] a clock that was set back keeps no call waiting, neither those that were out nor later ones", async (t) => {
+  const { broker, faults } = faultyBroker();
+  faults.set("range", "hang");
+  let offset = 0;
+  const { bounded } = bound(t, broker, { now: () => Date.now() + offset });
+  const refused = () => assert.rejects(bounded.range("a"), { code: "broker_unavailable" });
+  const before = refused();
+  offset = -3_600_000;
+  await Promise.all([before, refused()]);
+});
+
+test("[BND-2] a clock that was set forward gives up no call that has time left", async (t) => {
+  const { broker, faults } = faultyBroker();
+  let letGo = () => {};
+  faults.set("range", new Promise((resolve) => (letGo = resolve)));
+  let offset = 0;
+  const { bounded, deadlines } = bound(t, broker, { now: () => Date.now() + offset, deadlineMs: 60_000 });
+  const range = bounded.range("a");
+  offset = 3_600_000;
+  // Meanwhile everybody is looked at.
+  await new Promise<void>((looked) => deadlines.after(1200, looked));
+  letGo();
+  await range;
 });

@@ -4,6 +4,7 @@ import type { Deadlines, Timed } from "./deadlines.ts";
 
 /** One call that has not been answered. */
 interface Call {
+  /** By what has passed: a clock that was set must neither keep a call waiting nor cut it short. */
   readonly giveUpAt: number;
   giveUp(): void;
 }
@@ -23,11 +24,12 @@ class Calls implements Timed {
   }
 
   get deadline(): number {
-    for (const { giveUpAt } of this.#open) return giveUpAt;
+    for (const { giveUpAt } of this.#open) return this.#deadlines.deadlineFor(giveUpAt);
     return never;
   }
 
-  tick(now: number): void {
+  tick(): void {
+    const now = this.#deadlines.passed();
     for (const call of this.#open) {
       if (call.giveUpAt > now) return;
       this.#open.delete(call);
@@ -36,9 +38,9 @@ class Calls implements Timed {
   }
 
   begin(giveUp: () => void): Call {
-    const call = { giveUpAt: this.#deadlines.now() + this.#deadlineMs, giveUp };
+    const call = { giveUpAt: this.#deadlines.passed() + this.#deadlineMs, giveUp };
     this.#open.add(call);
-    if (this.#open.size === 1) this.#deadlines.expect(this, call.giveUpAt);
+    if (this.#open.size === 1) this.#deadlines.expect(this, this.deadline);
     return call;
   }
 

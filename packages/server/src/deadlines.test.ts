@@ -87,20 +87,30 @@ test("what is due is called, and what is not is left alone, wherever its deadlin
   assert.deepEqual(alarm.ticks, [1499]);
 });
 
-test("`after` runs once, and not when it was taken back", async (t) => {
-  let now = 1000;
-  const deadlines = start(t, () => now);
-  let runs = 0;
-  deadlines.after(100, () => runs++);
-  const cancel = deadlines.after(100, () => (runs += 100));
-  cancel();
-  await sweep(deadlines);
-  assert.equal(runs, 0);
-  now = 1100;
-  await until(() => runs > 0);
-  await sweep(deadlines);
-  assert.deepEqual([runs, deadlines.size], [1, 0]);
-});
+for (const [how, stepMs] of [
+  ["runs", 0],
+  ["runs, though the clock was set back,", -3_600_000],
+  ["runs, though the clock was set forward,", 3_600_000],
+] as const) {
+  test(`"after" ${how} once and not too early, and not when it was taken back`, async (t) => {
+    let offset = 0;
+    const deadlines = start(t, () => Date.now() + offset);
+    const startedAt = performance.now();
+    let took = 0;
+    let runs = 0;
+    deadlines.after(1100, () => {
+      took = performance.now() - startedAt;
+      runs++;
+    });
+    const cancel = deadlines.after(1, () => (runs += 100));
+    cancel();
+    offset = stepMs;
+    await until(() => runs > 0);
+    await sweep(deadlines);
+    assert.deepEqual([runs, deadlines.size], [1, 0]);
+    assert.ok(took >= 1100, `${took} ms`);
+  });
+}
 
 test("[BEAT-4] after a pause of the process its sockets are read before anybody is judged", async (t) => {
   const deadlines = start(t, Date.now);

@@ -68,9 +68,14 @@ export class Deadlines {
     if (this.#turns.has(timed)) this.#place(timed, this.#options.now());
   }
 
-  /** Milliseconds since 1970. */
-  now(): number {
-    return this.#options.now();
+  /** Milliseconds that have passed since this process began, however the clock was set meanwhile. */
+  passed(): number {
+    return performance.now();
+  }
+
+  /** When `passed` comes to a moment, as the clock has it that is now. */
+  deadlineFor(passed: number): number {
+    return this.#options.now() + passed - performance.now();
   }
 
   /** Looks at a member in time for a deadline that has moved to an earlier time, if it would be looked at too late. */
@@ -78,17 +83,11 @@ export class Deadlines {
     if (at < this.#options.now() + lookMs) this.hasten(timed);
   }
 
-  /** Runs `run` once after `ms`, unless the returned function is called before. */
+  /** Runs `run` once after `ms`, however the clock is set meanwhile, unless the returned function is called before. */
   after(ms: number, run: () => void): () => void {
-    const timed: Timed = {
-      deadline: this.#options.now() + ms,
-      tick: () => {
-        this.#turns.delete(timed);
-        run();
-      },
-    };
-    this.add(timed);
-    return () => this.#turns.delete(timed);
+    const after = new After(this, this.passed() + ms, run);
+    this.add(after);
+    return () => this.delete(after);
   }
 
   #place(timed: Timed, now: number): void {
@@ -130,5 +129,26 @@ export class Deadlines {
     clearImmediate(this.#immediate);
     this.#turns.clear();
     for (const slot of this.#slots) slot.length = 0;
+  }
+}
+
+class After implements Timed {
+  readonly #deadlines: Deadlines;
+  readonly #at: number;
+  readonly #run: () => void;
+
+  constructor(deadlines: Deadlines, at: number, run: () => void) {
+    this.#deadlines = deadlines;
+    this.#at = at;
+    this.#run = run;
+  }
+
+  get deadline(): number {
+    return this.#deadlines.deadlineFor(this.#at);
+  }
+
+  tick(): void {
+    this.#deadlines.delete(this);
+    this.#run();
   }
 }
