@@ -13,8 +13,8 @@ export interface DeadlinesOptions {
   readonly everyMs: number;
   /** Milliseconds since 1970. */
   now(): number;
-  /** Called when the clock was set, before anybody is judged by it. */
-  readonly onStep?: () => void;
+  /** Called when the clock was set, before anybody is judged by it: with what it says now, and by how much it was moved. */
+  readonly onStep?: (now: number, byMs: number) => void;
 }
 
 /** A step of the wall clock beyond this is not the passing of time. */
@@ -104,7 +104,7 @@ export class Deadlines {
     const step = now - this.#sweptAt - (monotonic - this.#sweptMonotonic);
     this.#sweptAt = now;
     this.#sweptMonotonic = monotonic;
-    if (Math.abs(step) > stepMs) this.#options.onStep?.();
+    if (Math.abs(step) > stepMs) this.#options.onStep?.(now, step);
     const current = Math.floor((monotonic - this.#startedAt) / this.#options.everyMs);
     // After a pause of more than a whole round each slot is looked at once.
     this.#turn = Math.max(this.#turn, current - this.#slots.length);

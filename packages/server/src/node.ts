@@ -95,8 +95,9 @@ export class Node {
     this.deadlines = new Deadlines({
       everyMs: sweepMs(settings),
       now: this.clock.now,
-      onStep: () => {
-        for (const { session } of this.links) session.heard();
+      onStep: (now, byMs) => {
+        this.hubs.clockSet(now);
+        for (const { session } of this.links) session.clockSet(now, byMs);
       },
     });
     this.farewells = new Farewells(this.deadlines, farewellMs(settings));

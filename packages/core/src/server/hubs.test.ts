@@ -268,3 +268,16 @@ test("[BEAT-3] an audit that is answered while events are heard reads nothing", 
   assert.equal(world.broker.count("read"), 0);
   client.check("a");
 });
+
+test("[BEAT-3] a clock that was set back does not delay the next audit", async () => {
+  const world = new World();
+  const client = await world.reader();
+  client.session.gone();
+  world.log().route = () => {};
+  world.log().append(...numbers(2));
+  world.clock.time -= 3_600_000;
+  world.hubs.clockSet(world.clock.now());
+  await world.pass(world.limits.heartbeatMs);
+  const next = await world.reader();
+  assert.deepEqual(next.told, ["subscribed k-2"]);
+});

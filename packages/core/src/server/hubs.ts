@@ -121,6 +121,12 @@ export class Hubs {
     this.#options.schedule();
   }
 
+  /** The clock was set: audits and retries go on by the time that passes from now on. */
+  clockSet(now: number): void {
+    this.#auditAt = now + this.#options.limits.heartbeatMs;
+    if (this.#troubleAt !== never) this.#troubleAt = now + troubleMs;
+  }
+
   /** When `tick` must be called next, in ms since 1970. */
   get deadline(): number {
     return this.#hubs.isStopped ? never : Math.min(this.#auditAt, this.#troubleAt, this.#sweepAt);

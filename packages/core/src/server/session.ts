@@ -261,6 +261,11 @@ export class Session implements IntakeHost, PublisherHost, SubscriptionsHost {
     this.#vitals.heard(this.#options.clock.now());
   }
 
+  /** The clock was moved by so much: what is due goes by the time that has passed, and nobody is judged by the rest. */
+  clockSet(now: number, byMs: number): void {
+    this.#vitals.clockSet(now, byMs);
+  }
+
   /** When `tick` must be called next, in ms since 1970. */
   get deadline(): number {
     return this.#closed ? Number.POSITIVE_INFINITY : this.#vitals.deadline;

@@ -70,3 +70,27 @@ test("[AUTH-1] the end of a principal is announced half a minute before, once, a
   vitals.expire(undefined);
   assert.equal(vitals.deadline, 1_000_000);
 });
+
+test("[BEAT-1] [BEAT-4] a clock that was set moves no beat, and lets nobody go", () => {
+  for (const byMs of [-3_600_000, 3_600_000]) {
+    const vitals = new Vitals(limits, true, 0);
+    vitals.filled(0);
+    assert.deepEqual(lifeOf(vitals, 1000), ["beat@1000"]);
+    const now = 1200 + byMs;
+    vitals.clockSet(now, byMs);
+    assert.deepEqual(lifeOf(vitals, now + 2000), [`beat@${now + 800}`, `beat@${now + 1800}`]);
+    const stalled = new Vitals(limits, false, 0);
+    stalled.filled(0);
+    stalled.clockSet(now, byMs);
+    assert.equal(lifeOf(stalled, now + 20_000).at(-1), `timed_out@${now + 10_000}`);
+  }
+});
+
+test("[BEAT-1] a beat that was set by the new clock already is not moved out of reach", () => {
+  for (const byMs of [-3_600_000, 3_600_000]) {
+    const vitals = new Vitals(limits, true, byMs);
+    vitals.clockSet(byMs + 10, byMs);
+    const [first] = lifeOf(vitals, byMs + 10 + limits.heartbeatMs);
+    assert.match(first ?? "", /^beat@/);
+  }
+});

@@ -55,6 +55,13 @@ export class Vitals {
     this.#fullSince = never;
   }
 
+  /** The clock was moved by so much. Beats keep their places, which are spread over the connections. */
+  clockSet(now: number, byMs: number): void {
+    this.#heardAt = now;
+    this.#beatAt = Math.min(now + this.#limits.heartbeatMs, Math.max(now, this.#beatAt + byMs));
+    if (this.#fullSince !== never) this.#fullSince = now;
+  }
+
   expire(at: number | undefined): void {
     this.#expiresAt = at ?? never;
     this.#noticed = false;
