@@ -34,6 +34,8 @@ export interface Peer {
   readonly isOurs?: boolean;
   /** Not a system that anybody would use, but what Node's sockets allow. */
   readonly isLimit?: boolean;
+  /** Flags for Node that its own documentation recommends. */
+  readonly nodeFlags?: readonly string[];
   readonly dialect: Dialect;
   /** How clients publish to it; absent where they cannot. */
   readonly publishing?: readonly PublishWay[];

@@ -42,7 +42,7 @@ export async function runScenario(
     });
     for (let index = 1; index <= count; index++) {
       for (const peer of able) {
-        const place = { size, execArgv: execArgv(peer) };
+        const place = { size, execArgv: [...(peer.nodeFlags ?? []), ...execArgv(peer)] };
         const run = {
           run: index,
           peer: peer.name,

@@ -1,5 +1,6 @@
 import type { Peer } from "../peer.ts";
 import { holdfast } from "./holdfast.ts";
+import { holdfastFlags } from "./holdfast-flags.ts";
 
 /** A plain WebSocket that agreed on permessage-deflate: each event is compressed once for all of them. */
 export const holdfastDeflate: Peer = {
@@ -8,6 +9,7 @@ export const holdfastDeflate: Peer = {
   transport: "WebSocket",
   packages: [],
   isOurs: true,
+  nodeFlags: holdfastFlags,
   only: ["compressed-fan-out"],
   dialect: { ...holdfast.dialect, offersDeflate: true },
   async serve(setting) {

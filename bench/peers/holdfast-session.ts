@@ -1,4 +1,5 @@
 import type { Peer } from "../peer.ts";
+import { holdfastFlags } from "./holdfast-flags.ts";
 import { holdfastResuming } from "./holdfast-resuming.ts";
 
 const subscribed = '"type":"subscribed"';
@@ -10,6 +11,7 @@ export const holdfastSession: Peer = {
   transport: "WebSocket",
   packages: [],
   isOurs: true,
+  nodeFlags: holdfastFlags,
   dialect: {
     framing: "websocket",
     path: () => "/connect",

@@ -1,5 +1,6 @@
 import type { Peer } from "../peer.ts";
 import { channelPath } from "./channel-sets.ts";
+import { holdfastFlags } from "./holdfast-flags.ts";
 
 /** A plain event stream: of one channel, or of up to 50 together. */
 export const holdfastSse: Peer = {
@@ -8,6 +9,7 @@ export const holdfastSse: Peer = {
   transport: "SSE",
   packages: [],
   isOurs: true,
+  nodeFlags: holdfastFlags,
   dialect: {
     framing: "sse",
     path(channels, position) {

@@ -4,8 +4,9 @@ import { Agent, type IncomingMessage, request } from "node:http";
 import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import type { Served, Setting } from "../peer.ts";
+import { buildProgram } from "../serve/built-program.ts";
+import { holdfastFlags } from "./holdfast-flags.ts";
 
-const program = new URL("../../packages/cli/src/main.ts", import.meta.url).pathname;
 /** Connections beside those of the readers. */
 const spare = 10;
 
@@ -15,12 +16,16 @@ export async function serveWorkers(workers: number, { readers }: Setting): Promi
   const connectionsMax = readers + spare;
   const flags = ["--port", "0", "--workers", String(workers), "--log", "silent"];
   const settings = ["--set", `limits.connectionsMax=${connectionsMax}`];
-  const child = spawn(process.execPath, [program, "serve", ...flags, ...settings], {
+  const program = await buildProgram();
+  const child = spawn(process.execPath, [...holdfastFlags, program.path, "serve", ...flags, ...settings], {
     cwd: import.meta.dirname,
     stdio: ["ignore", "pipe", "inherit"],
   });
   // Without their primary the workers end as well.
-  process.once("exit", () => child.kill("SIGKILL"));
+  process.once("exit", () => {
+    child.kill("SIGKILL");
+    program.remove();
+  });
   const url = await addressOf(child.stdout);
   if (child.pid === undefined) throw new Error("`holdfast serve` did not start.");
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });

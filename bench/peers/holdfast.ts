@@ -1,5 +1,6 @@
 import type { Dialect } from "../load/dialect.ts";
 import type { Peer } from "../peer.ts";
+import { holdfastFlags } from "./holdfast-flags.ts";
 import { holdfastResuming } from "./holdfast-resuming.ts";
 
 const dialect: Dialect = {
@@ -18,6 +19,7 @@ export const holdfast: Peer = {
   transport: "WebSocket",
   packages: [],
   isOurs: true,
+  nodeFlags: holdfastFlags,
   cannot: {
     "many-channels": "a plain WebSocket reads one channel; many take the session protocol (holdfast-session)",
   },

@@ -1,4 +1,4 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S node --max-semi-space-size=4
 import { enableCompileCache } from "node:module";
 
 // Before anything else is imported, so that it is compiled once and not at every start.
