@@ -94,8 +94,9 @@ export class Exchange {
     return this.#isClosed;
   }
 
-  /** Calls back once when the client goes away or has its answer; returns what cancels that. */
+  /** Calls back once when the client goes away or has its answer, soon if it has; returns what cancels that. */
   onClose(run: () => void): () => void {
+    if (this.#isClosed) queueMicrotask(run);
     this.response.once("close", run);
     return () => this.response.off("close", run);
   }

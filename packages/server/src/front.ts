@@ -208,6 +208,8 @@ export class Front {
       const open = await openWebSocket(node, request, target.found.channelText, target.query);
       socket.off("error", fail);
       if (socket.destroyed) return;
+      // All who are here may have been told to go meanwhile.
+      node.admit();
       this.#acceptor.handleUpgrade(request, socket, head, (websocket) => {
         // One that was taken back from HTTP stands still.
         socket.resume();

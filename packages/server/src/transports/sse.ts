@@ -15,7 +15,7 @@ import {
   HoldfastError,
   type Start,
 } from "@holdfast/protocol";
-import type { Exchange } from "../exchange.ts";
+import { checkIntact, type Exchange } from "../exchange.ts";
 import type { Node } from "../node.ts";
 import { StreamSink } from "./stream-sink.ts";
 
@@ -128,6 +128,8 @@ export async function streamChannels(
   starts: ReadonlyMap<string, Start>,
   face: Framing,
 ): Promise<void> {
+  // While it was looked up who that is, the client may have left.
+  checkIntact(exchange);
   node.admit();
   const sink = new StreamSink(exchange, node);
   const stream = new PlainStream(sink.framing(face), starts.size);

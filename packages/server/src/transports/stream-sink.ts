@@ -80,6 +80,11 @@ export class StreamSink extends BufferedSink {
   begin(): void {
     const exchange = this.#exchange;
     if (exchange === undefined || exchange.isGone) return;
+    // It was answered with that, and its connection ends.
+    if (exchange.isCorrupt) {
+      this.session.gone();
+      return;
+    }
     this.#forgetExchange?.();
     this.#forgetExchange = undefined;
     this.#exchange = undefined;
