@@ -29,6 +29,9 @@ const http2StreamsMax = 250;
 
 const idleSweepMs = 20;
 
+/** Clients that come back all at once wait in the kernel, which sends none away to try again a second later; it has a limit of its own. */
+const backlog = 4096;
+
 /** Node's servers with HTTP/1.1 have this, also where HTTP/2 came first. */
 type ClosingServer = Server & { closeIdleConnections?(): void };
 
@@ -57,7 +60,7 @@ export class Listener {
     const room = roomFor(node.limits.connectionsMax);
     const sockets = countSockets(server, node, front, { isSecure, room });
     warnOfFileLimit(node, room);
-    server.listen({ port, host });
+    server.listen({ port, host, backlog });
     await once(server, "listening");
     server.on("error", (error: NodeJS.ErrnoException) => logAcceptFailure(node, error));
     const { port: actual } = server.address() as AddressInfo;
