@@ -125,3 +125,35 @@ test("[CALM] a large fan-out is flushed in slices, between which a small one and
   assert.equal(story.join(), "small,last of many");
   assert.deepEqual(busy, [true, false]);
 });
+
+for (const [where, count] of [
+  ["few", 10],
+  ["so many that they are flushed in slices", 1000],
+] as const) {
+  test(`a sink that fails among ${where} keeps nobody behind it waiting for ever`, async (t) => {
+    const tick = new Tick(() => 0);
+    const faults: unknown[] = [];
+    const { setImmediate: later } = globalThis;
+    t.mock.method(globalThis, "setImmediate", (run: () => void) =>
+      later(() => {
+        try {
+          run();
+        } catch (fault) {
+          faults.push(fault);
+        }
+      }),
+    );
+    let flushes = 0;
+    for (let n = 0; n < count; n++) {
+      tick.enlist({
+        flush: () => {
+          if (n === 3 || n === count - 1) throw new Error("a fault of one");
+          flushes++;
+        },
+      });
+    }
+    for (let turn = 0; turn < 10 && flushes < count - 2; turn++)
+      await new Promise<void>((done) => later(() => done()));
+    assert.deepEqual([flushes, faults.length], [count - 2, 2]);
+  });
+}

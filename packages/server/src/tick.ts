@@ -77,10 +77,23 @@ export class Tick {
     this.#sinks = [];
     // Cleared only now: what the delivery enlisted belongs to this tick.
     this.#armed = false;
-    if (sinks.length > atOnceMax) this.#backlog.push(sinks);
-    else for (const sink of sinks) sink.flush();
-    if (this.#backlog.length > 0) this.#workOff(this.#now() + sliceMs);
-    if (this.#due !== undefined || this.#backlog.length > 0) this.#arm();
+    try {
+      if (sinks.length > atOnceMax) this.#backlog.push(sinks);
+      else this.#flushNow(sinks);
+      if (this.#backlog.length > 0) this.#workOff(this.#now() + sliceMs);
+    } finally {
+      if (this.#due !== undefined || this.#backlog.length > 0) this.#arm();
+    }
+  }
+
+  /** Where one throws, those behind it wait for the next turn: they would not enlist again. */
+  #flushNow(sinks: Flushable[]): void {
+    let done = 0;
+    try {
+      while (done < sinks.length) sinks[done++]?.flush();
+    } finally {
+      if (done < sinks.length) this.#backlog.push(sinks.slice(done));
+    }
   }
 
   #workOff(until: number): void {
