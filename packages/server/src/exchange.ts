@@ -119,9 +119,14 @@ export class Exchange {
       const varied = this.varied(headers);
       this.answer(200, bytes, coding === undefined ? varied : codedHeaders(varied, coding));
     };
-    const chosen = represent(content, this.header("accept-encoding"), compression.settings);
-    if (chosen instanceof Promise) chosen.then(answer).catch((error: unknown) => this.fail(error));
-    else answer(chosen);
+    // Who asks for this may be a timer or a tick, to which an error would be nobody's.
+    try {
+      const chosen = represent(content, this.header("accept-encoding"), compression.settings);
+      if (chosen instanceof Promise) chosen.then(answer).catch((error: unknown) => this.fail(error));
+      else answer(chosen);
+    } catch (error) {
+      this.fail(error);
+    }
   }
 
   answerJson(status: number, value: unknown, headers: Headers = {}): void {

@@ -193,3 +193,15 @@ test("[ZIP-1] content that would not become shorter is not coded, and none is co
   ]);
   assert.equal(one.bytes, other.bytes);
 });
+
+test("[ZIP-8] [ERR-2] an answer of the session protocol is refused like any other to who takes no coding of ours", async (t) => {
+  const { url } = await startNode(t, on);
+  const hello = JSON.stringify({ type: "hello", subscriptions: [{ channel: "a" }] });
+  for (const path of ["/connect", "/connect?wait=1"]) {
+    const answer = await post(`${url}${path}`, hello, {
+      Accept: "application/json",
+      "Accept-Encoding": "identity;q=0",
+    });
+    assert.deepEqual([answer.status, answer.json.code], [406, "not_acceptable"]);
+  }
+});
