@@ -4,5 +4,5 @@ import { transportsUnderTest } from "./transports-under-test.ts";
 
 // So low that all batches and most control messages are compressed, beside single numbers, which go as they are.
 describe("[ZIP-1] with compression", () => {
-  transportConformance(transportsUnderTest({ compression: { thresholdBytes: 80 } }), { deadlineMs: 120_000 });
+  transportConformance(transportsUnderTest({ compression: { thresholdBytes: 80 } }));
 });

@@ -11,6 +11,8 @@ const expected = [
   ),
   ...["websocket", "sse", "long-poll"].map((transport) => `"reconnect" over ${transport}`),
   '"events" lost',
+  "stream paused",
+  "stream read on",
   ...["expired", "epoch", "slow"].map((reason) => `gap ${reason}`),
   ...[
     "block",

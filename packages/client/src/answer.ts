@@ -9,15 +9,15 @@ export function hasType(response: Response, type: string): boolean {
   return response.headers.get("content-type")?.split(";", 1)[0]?.trim().toLowerCase() === type;
 }
 
-/** Reads text piece by piece; throws `too_large`, `bad_utf8`, or what the network throws. */
-export async function readText(response: Response, onPiece: (piece: string) => void): Promise<void> {
+/** Reads text piece by piece, the next when `onPiece` is done; throws `bad_utf8`, or what the network throws. */
+export async function readText(response: Response, onPiece: (piece: string) => unknown): Promise<void> {
   if (response.body === null) return;
   const decoder = new TextDecoder("utf-8", { fatal: true });
   const reader = response.body.getReader();
   try {
     for (;;) {
       const { done, value } = await reader.read();
-      onPiece(decode(decoder, value, done));
+      await onPiece(decode(decoder, value, done));
       if (done) return;
     }
   } finally {
@@ -34,7 +34,7 @@ function decode(decoder: TextDecoder, bytes: Uint8Array | undefined, done: boole
   }
 }
 
-/** Reads a JSON answer; throws `bad_json`, and what `readText` throws. */
+/** Reads a JSON answer; throws `bad_json`, `too_large`, and what `readText` throws. */
 export async function readJson(response: Response, onPiece: () => void): Promise<unknown> {
   const pieces: string[] = [];
   let chars = 0;

@@ -36,7 +36,10 @@ export interface ClientOptions {
   readonly fetch?: typeof globalThis.fetch;
   readonly WebSocket?: typeof globalThis.WebSocket;
   readonly timing?: Partial<Timing>;
-  /** Events of one subscription that may await the application before its channel is left on the wire; 1,000. */
+  /**
+   * Where so many events of one subscription still await the application when more come, its channel is left on the wire,
+   * or its stream not read on; 1,000. What is on its way by then is kept up to 16 times as many, and 8 MiB.
+   */
   readonly bufferedEventsMax?: number;
   /** Publishes that may await their answer; 1,000. */
   readonly pendingPublishesMax?: number;

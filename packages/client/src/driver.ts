@@ -9,7 +9,10 @@ import type { Wire } from "./wire.ts";
 type EffectOf<Type extends Effect["type"]> = Extract<Effect, { type: Type }>;
 
 /** What concerns the application, and nobody below it. */
-export type Delivery = Exclude<Effect, EffectOf<"open" | "send" | "close" | "probe" | "token" | "post">>;
+export type Delivery = Exclude<
+  Effect,
+  EffectOf<"open" | "send" | "pause" | "close" | "probe" | "token" | "post">
+>;
 
 /** Timers hold at most 2^31-1 ms; an early tick does no harm. */
 const timerMsMax = 2 ** 31 - 1;
@@ -93,6 +96,9 @@ export class Driver {
       case "send":
         this.#links.get(effect.link)?.send?.(effect.message);
         return;
+      case "pause":
+        this.#links.get(effect.link)?.pause?.(effect.isPaused);
+        return;
       case "close":
         this.#links.get(effect.link)?.close();
         this.#links.delete(effect.link);
@@ -125,7 +131,7 @@ export class Driver {
       {
         opened: (codec) => this.tell((connection, now) => connection.linkOpened(id, now, codec)),
         heard: () => this.tell((connection, now) => connection.linkHeard(id, now)),
-        message: (json) => this.tell((connection, now) => connection.linkMessage(id, json, now)),
+        message: (json, size) => this.tell((connection, now) => connection.linkMessage(id, json, now, size)),
         answered: (more) => {
           this.#links.delete(id);
           this.tell((connection, now) => connection.linkAnswered(id, more, now));

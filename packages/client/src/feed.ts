@@ -39,7 +39,7 @@ export class Feed {
     return this.#cursor;
   }
 
-  /** All its readers lag, so that it was left on the wire. */
+  /** All its readers lag, so that it is parked as soon as more comes. */
   get isFull(): boolean {
     return this.#outstanding >= this.#bufferedMax;
   }

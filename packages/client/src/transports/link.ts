@@ -17,8 +17,8 @@ export interface LinkHandlers {
   opened(codec: Codec): void;
   /** Bytes came that are no message yet. */
   heard(): void;
-  /** As parsed from JSON, whatever it was written in. */
-  message(message: unknown): void;
+  /** As parsed from JSON, whatever it was written in; `size` is its length, where the transport hears one by one. */
+  message(message: unknown, size?: number): void;
   /** A poll was answered whole; `more` says that asking again would bring more. */
   answered(more: boolean): void;
   lost(loss: Loss): void;
@@ -34,7 +34,7 @@ export function whileOpen(handlers: LinkHandlers, closed: AbortSignal): LinkHand
   return {
     opened: guard((codec: Codec) => handlers.opened(codec)),
     heard: guard(() => handlers.heard()),
-    message: guard((message: unknown) => handlers.message(message)),
+    message: guard((...given: [unknown, number?]) => handlers.message(...given)),
     answered: guard((more: boolean) => handlers.answered(more)),
     lost: guard((loss: Loss) => handlers.lost(loss)),
   };
@@ -43,6 +43,8 @@ export function whileOpen(handlers: LinkHandlers, closed: AbortSignal): LinkHand
 export interface Link {
   /** Only a WebSocket can speak: text in a text frame, bytes in a binary one. */
   send?(message: string | Bytes): void;
+  /** Stops reading, or goes on; only an event stream can. */
+  pause?(isPaused: boolean): void;
   /** Releases everything. */
   close(): void;
 }

@@ -7,19 +7,41 @@ export function openSse(request: LinkRequest, handlers: LinkHandlers, network: N
   const controller = new AbortController();
   const { signal } = controller;
   const open = whileOpen(handlers, signal);
-  stream(request, open, network, signal).catch((error: unknown) => {
+  const gate = new Gate();
+  signal.addEventListener("abort", () => gate.set(true));
+  stream(request, open, network, { signal, gate }).catch((error: unknown) => {
     open.lost(toFailure(error));
     // Whatever is wrong with it, it is not read to its end.
     controller.abort();
   });
-  return { close: () => controller.abort() };
+  return { pause: (isPaused) => gate.set(!isPaused), close: () => controller.abort() };
+}
+
+/** Lets through whoever comes while it is open, and holds up the others until it is. */
+class Gate {
+  #opening: PromiseWithResolvers<void> | undefined;
+
+  set(isOpen: boolean): void {
+    if (!isOpen) {
+      this.#opening ??= Promise.withResolvers();
+      return;
+    }
+    this.#opening?.resolve();
+    this.#opening = undefined;
+  }
+
+  async pass(): Promise<void> {
+    // What was told just now is answered in a microtask.
+    await null;
+    while (this.#opening !== undefined) await this.#opening.promise;
+  }
 }
 
 async function stream(
   { url, hello }: LinkRequest,
   handlers: LinkHandlers,
   network: Network,
-  signal: AbortSignal,
+  { signal, gate }: { readonly signal: AbortSignal; readonly gate: Gate },
 ): Promise<void> {
   const headers = { Accept: "text/event-stream", "Content-Type": "application/json" };
   const init = {
@@ -36,10 +58,12 @@ async function stream(
     return;
   }
   handlers.opened(jsonCodec);
-  const parser = new SseParser(({ data }) => handlers.message(parseJson(data)));
-  await readText(response, (piece) => {
+  const parser = new SseParser(({ data }) => handlers.message(parseJson(data), data.length));
+  await readText(response, async (piece) => {
     handlers.heard();
     parser.push(piece);
+    await gate.pass();
+    signal.throwIfAborted();
   });
   handlers.lost({ type: "ended" });
 }

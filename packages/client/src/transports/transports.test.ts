@@ -98,10 +98,40 @@ test("a stream is read message by message, and told to be over when it is", asyn
   await until(() => told.length === 4);
   assert.deepEqual(told, [
     ["opened", jsonCodec],
-    ["message", { a: 1 }],
-    ["message", { a: 2 }],
+    ["message", { a: 1 }, 7],
+    ["message", { a: 2 }, 7],
     ["lost", { type: "ended" }],
   ]);
+});
+
+test("[BND-1] a stream that is paused is not read, and is let go of when it is closed", async () => {
+  let pulled = 0;
+  const isCancelled = Promise.withResolvers<void>();
+  const body = new ReadableStream(
+    {
+      pull: (controller) => controller.enqueue(new TextEncoder().encode(`data: ${++pulled}\n\n`)),
+      cancel: () => isCancelled.resolve(),
+    },
+    { highWaterMark: 0 },
+  );
+  const response = new Response(body, { headers: { "Content-Type": "text/event-stream" } });
+  const seen: unknown[] = [];
+  const { handlers } = recorder();
+  const message = (said: unknown) => {
+    seen.push(said);
+    if (seen.length % 3 === 0) link.pause?.(true);
+  };
+  const network = { fetch: async () => response, WebSocket: undefined };
+  const link = openSse(request, { ...handlers, message }, network);
+  for (const expected of [3, 6]) {
+    await until(() => seen.length === expected);
+    for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual([seen.length, pulled], [expected, expected]);
+    if (expected === 3) link.pause?.(false);
+  }
+  link.close();
+  await isCancelled.promise;
+  assert.equal(seen.length, 6);
 });
 
 test("a stream that says what is no JSON is not read any further", async () => {
@@ -156,7 +186,7 @@ test("a WebSocket says hello first, and gives each message on", () => {
   assert.deepEqual(socket.sent, [helloText, "more"]);
   assert.deepEqual(told, [
     ["opened", jsonCodec],
-    ["message", { type: "pong" }],
+    ["message", { type: "pong" }, 15],
   ]);
 });
 

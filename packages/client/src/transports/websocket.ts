@@ -53,7 +53,8 @@ export function openWebSocket(request: LinkRequest, handlers: LinkHandlers, netw
   socket.addEventListener("message", ({ data }) => {
     if (isOver) return;
     try {
-      handlers.message(codec.decode(typeof data === "string" ? data : new Uint8Array(data as ArrayBuffer)));
+      const said = typeof data === "string" ? data : new Uint8Array(data as ArrayBuffer);
+      handlers.message(codec.decode(said), said.length);
     } catch (error) {
       lose(toFailure(error));
       close();

@@ -201,13 +201,13 @@ export class Connection {
     this.#lifeline.find(id)?.heard(now);
   }
 
-  /** A message came, as its codec has read it. */
-  linkMessage(id: number, json: unknown, now: number): void {
+  /** A message came, as its codec has read it; `size` is its length in bytes or characters, 0 where nobody counts. */
+  linkMessage(id: number, json: unknown, now: number, size = 0): void {
     this.#at(now);
     const link = this.#lifeline.find(id);
     if (link === undefined) return;
     try {
-      const message = decodeIncoming(json);
+      const message = decodeIncoming(json, size);
       this.#lifeline.heard(link, message);
       if (message !== undefined) this.#conversation.receive(link, message);
       this.#lifeline.advance(link);

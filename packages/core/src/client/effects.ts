@@ -20,6 +20,11 @@ export type Effect =
     }
   /** Send a message, encoded already: text in a text frame, bytes in a binary one. */
   | { readonly type: "send"; readonly link: number; readonly message: string | Bytes }
+  /**
+   * Read nothing more from an event stream, or go on. What was read already may still be told, and a shell that cannot
+   * stop reading may ignore it.
+   */
+  | { readonly type: "pause"; readonly link: number; readonly isPaused: boolean }
   /** Release everything the link holds; it is not heard of again. */
   | { readonly type: "close"; readonly link: number }
   /** Ask the same origin over plain HTTP whether it is there: `probed`. */
@@ -97,6 +102,8 @@ export interface Presence {
 /** The present moment and what is to be done: the one thing all parts of a connection share. */
 export class Turn {
   now = 0;
+  /** How many turns there were before this one. */
+  count = 0;
   #effects: Effect[] = [];
   #lastId = 0;
 
@@ -112,6 +119,7 @@ export class Turn {
   take(): readonly Effect[] {
     const effects = this.#effects;
     this.#effects = [];
+    this.count++;
     return effects;
   }
 }

@@ -38,6 +38,8 @@ export interface Batch {
   readonly events: readonly ChannelEvent[];
   /** The offset of each event. */
   readonly offsets: readonly number[];
+  /** The length of its message, in bytes or characters as its transport counts; 0 where it does not. */
+  readonly size: number;
 }
 
 /** What a client trusts a server's message to be, once it was checked. */
@@ -49,11 +51,11 @@ export type Incoming =
  * Checks a server's message, already parsed from JSON; `undefined` for a type this client does not know, which it
  * ignores. Throws `bad_message`, `bad_cursor` or `bad_event`: whoever sent this does not speak the protocol.
  */
-export function decodeIncoming(json: unknown): Incoming | undefined {
+export function decodeIncoming(json: unknown, size = 0): Incoming | undefined {
   const message = checkServerMessage(json);
   switch (message.type) {
     case "events":
-      return { type: "batch", batch: decodeBatch(message) };
+      return { type: "batch", batch: decodeBatch(message, size) };
     case "welcome":
       check(message, message.heartbeatMs > 0);
       return message;
@@ -83,7 +85,7 @@ export function decodeIncoming(json: unknown): Incoming | undefined {
   }
 }
 
-function decodeBatch({ channel, events, ...span }: EventsMessage): Batch {
+function decodeBatch({ channel, events, ...span }: EventsMessage, size: number): Batch {
   const from = parseCursor(span.from);
   const to = parseCursor(span.to);
   check(span, from.epoch === to.epoch && from.offset <= to.offset);
@@ -97,7 +99,7 @@ function decodeBatch({ channel, events, ...span }: EventsMessage): Batch {
     offsets.push(last);
     received.push({ channel, ...event, cursor: one.cursor });
   }
-  return { channel, from, to, events: received, offsets };
+  return { channel, from, to, events: received, offsets, size };
 }
 
 /** An `error` message, or the body of an error answer, as an error; a code of a later version counts by its `retry`. */

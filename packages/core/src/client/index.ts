@@ -4,5 +4,5 @@ export { type ChannelEvent, closeError, toError } from "./incoming.ts";
 export { type Needs, type Transport, type TransportMemory, transports } from "./ladder.ts";
 export type { ConnectionOptions } from "./options.ts";
 export { ClosedError, type CloseReason, type ConnectionState } from "./state.ts";
-export { type Gap, type Step, stepOfBatch, type Wants } from "./subscription.ts";
+export { type Gap, heldFactor, type Step, stepOfBatch, type Wants } from "./subscription.ts";
 export { defaultTiming, type Timing } from "./timing.ts";

@@ -4,16 +4,22 @@ import type { Subscription, Wants } from "./subscription.ts";
 import type { Timing } from "./timing.ts";
 
 /**
- * Where a channel is with a link. `lost`: what came on it does not continue what was read, so it is to be left and
- * joined again. What comes for one that is lost or leaving is of the past.
+ * Where a channel is with a link. `draining`: it is left because its application lags, and what is still on its way is
+ * taken. `lost`: what came on it does not continue what was read, so it is to be left and joined again. What comes for
+ * one that is lost or leaving is of the past.
  */
-export type Attachment = "awaiting" | "attached" | "lost" | "leaving";
+export type Attachment = "awaiting" | "attached" | "draining" | "lost" | "leaving";
 
 /** A channel's place on a link: for whom, and what the server was told of what it wants. */
 export interface Place {
   readonly state: Attachment;
   readonly subscription: Subscription;
   readonly wants: Wants;
+}
+
+/** Whether what is wanted of the channel can be asked for only once the server has let go of it. */
+export function isBeingLeft({ state }: Place): boolean {
+  return state === "leaving" || state === "draining";
 }
 
 /** What a link is opened for; only a `climb` may fail without consequence. */
@@ -66,6 +72,7 @@ export class Link {
   /** A link that was silent while the machine slept may still prove itself until then. */
   #verifyBy: number | undefined;
   #hasRested = false;
+  #isPaused = false;
 
   constructor(id: number, transport: Transport, purpose: Purpose, now: number, timing: Timing) {
     this.id = id;
@@ -120,6 +127,17 @@ export class Link {
   heard(now: number): void {
     this.#heardAt = now;
     this.#verifyBy = undefined;
+  }
+
+  /** Whether it is not read, as the application takes nothing of what it carries. */
+  get isPaused(): boolean {
+    return this.#isPaused;
+  }
+
+  /** It is not read any more, or is again: its silence counts from then on. */
+  pause(isPaused: boolean, now: number): void {
+    this.#isPaused = isPaused;
+    this.heard(now);
   }
 
   sent(now: number): void {
@@ -192,7 +210,7 @@ export class Link {
 
   /** When it counts as dead unless something comes. Rules CLI-5 and CLI-6. */
   get deadAt(): number {
-    if (this.phase === "resting") return Infinity;
+    if (this.phase === "resting" || this.#isPaused) return Infinity;
     const silentAt = this.#silentAt;
     if (this.#verifyBy === undefined) return silentAt;
     // A WebSocket was pinged and must answer; the others cannot be asked.

@@ -11,7 +11,10 @@ export interface ConnectionOptions extends Needs {
   readonly memory?: TransportMemory;
   readonly client?: { readonly name: string; readonly version: string };
   readonly timing?: Partial<Timing>;
-  /** Events of one channel that may await their application before the channel is parked; 1,000. */
+  /**
+   * Where so many events of one channel still await their application when more come, the channel is parked; 1,000. What is
+   * on its way by then is kept up to 16 times as many, and 8 MiB; what comes after that is dropped, and read again.
+   */
   readonly bufferedEventsMax?: number;
   /** Publishes that may await their answer; 1,000. */
   readonly pendingPublishesMax?: number;

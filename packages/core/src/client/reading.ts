@@ -1,7 +1,7 @@
 import { type HoldfastError, parseCursor } from "@holdfast/protocol";
 import type { Turn } from "./effects.ts";
 import { type Batch, type Incoming, toError } from "./incoming.ts";
-import type { Link } from "./link.ts";
+import { type Attachment, isBeingLeft, type Link } from "./link.ts";
 import type { Subscription } from "./subscription.ts";
 import type { Subscriptions } from "./subscriptions.ts";
 
@@ -57,8 +57,9 @@ export class Reading {
   #reader(link: Link, channel: string): Subscription | undefined {
     const place = link.place(channel);
     const subscription = this.#subscriptions.get(channel);
-    if (place?.state !== "attached" || place.subscription !== subscription) return undefined;
-    return subscription.isActive ? subscription : undefined;
+    if (place?.state !== "attached" && place?.state !== "draining") return undefined;
+    if (place.subscription !== subscription) return undefined;
+    return subscription.isTaking ? subscription : undefined;
   }
 
   /**
@@ -67,8 +68,7 @@ export class Reading {
    */
   #follower(link: Link, channel: string): Subscription | undefined {
     const subscription = this.#reader(link, channel);
-    if (subscription === undefined && link.place(channel)?.state === "attached")
-      link.move(channel, { state: "lost" });
+    if (subscription === undefined) this.#lose(link, channel);
     return subscription;
   }
 
@@ -77,7 +77,7 @@ export class Reading {
     const subscription = this.#follower(link, channel);
     if (subscription === undefined) return;
     const before = subscription.position;
-    const events = subscription.take(batch);
+    const events = subscription.take(batch, this.#turn.count);
     if (events === "hole") this.#hole(link, subscription);
     const cursor = subscription.positionText;
     if (events === "hole" || cursor === undefined || subscription.position === before) return;
@@ -127,6 +127,7 @@ export class Reading {
       const head = heads[channel];
       const subscription = this.#reader(link, channel);
       if (subscription === undefined || subscription.positionText === head) continue;
+      if (link.place(channel)?.state === "draining") continue;
       const { epoch, offset } = parseCursor(head);
       const { position } = subscription;
       // Further than this link: another one was faster.
@@ -137,15 +138,22 @@ export class Reading {
 
   /** What came does not continue what was read: leaves this link's reader, and reads again from the position. */
   #hole(link: Link, { channel }: Subscription): void {
-    link.move(channel, { state: "lost" });
-    this.#subscriptions.trouble(channel, true);
+    if (this.#lose(link, channel) === "lost") this.#subscriptions.trouble(channel, true);
+  }
+
+  /** Nothing that comes on this link continues what was read any more; one that is being left already, is left. */
+  #lose(link: Link, channel: string): Attachment | undefined {
+    const state = link.place(channel)?.state;
+    if (state === "attached") link.move(channel, { state: "lost" });
+    if (state === "draining") link.move(channel, { state: "leaving" });
+    return link.place(channel)?.state;
   }
 
   #unsubscribed(link: Link, { channel, code, reason }: Message<"unsubscribed">): HoldfastError | undefined {
     const place = link.place(channel);
     link.leave(channel);
     this.#subscriptions.touch(channel);
-    if (place === undefined || place.state === "leaving") return undefined;
+    if (place === undefined || isBeingLeft(place)) return undefined;
     link.fruitful = true;
     return this.#refused(place.subscription, toError({ code: code ?? "internal", message: reason }));
   }
@@ -155,7 +163,7 @@ export class Reading {
     const place = link.place(channel);
     if (error.code === "not_subscribed") {
       // It answers an `unsubscribe` that crossed the server's own: by now the channel may be asked for again.
-      if (place?.state === "leaving") link.leave(channel);
+      if (place !== undefined && isBeingLeft(place)) link.leave(channel);
       this.#subscriptions.touch(channel);
       return undefined;
     }

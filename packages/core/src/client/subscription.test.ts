@@ -14,10 +14,13 @@ function at(cursor: string | undefined, bufferedMax = 1000): Subscription {
   return subscription;
 }
 
+let turns = 0;
+
+/** Each in a turn of its own. */
 function take(subscription: Subscription, from: number, to: number, epoch = "k"): unknown {
   const message = decodeIncoming(events("a", from, to, epoch));
   assert.ok(message?.type === "batch");
-  const taken = subscription.take(message.batch);
+  const taken = subscription.take(message.batch, turns++);
   return taken === "hole" ? taken : taken.map(({ data }) => data);
 }
 
@@ -66,7 +69,7 @@ test("[CLI-2] offsets may be sparse: what counts is that the batch begins here",
   const list = [12, 15, 22, 40].map((offset) => ({ cursor: `k-${offset}`, at: 0, data: offset }));
   const message = decodeIncoming({ ...sparse, events: list });
   assert.ok(message?.type === "batch");
-  const taken = subscription.take(message.batch);
+  const taken = subscription.take(message.batch, 0);
   assert.deepEqual(taken === "hole" ? taken : taken.map(({ cursor }) => cursor), ["k-22", "k-40"]);
 });
 
@@ -74,7 +77,7 @@ test("[CLI-2] a batch may move the position without an event", () => {
   const subscription = at("k-15");
   const message = decodeIncoming({ type: "events", channel: "a", from: "k-15", to: "k-19", events: [] });
   assert.ok(message?.type === "batch");
-  assert.deepEqual(subscription.take(message.batch), []);
+  assert.deepEqual(subscription.take(message.batch, 0), []);
   assert.equal(subscription.positionText, "k-19");
 });
 
@@ -127,17 +130,32 @@ test("[GAP-1] a step is one of four, and only a hole leaves something untold", (
   );
 });
 
-test("[BND-1] it parks when its application lags, and returns when half of that is consumed", () => {
+test("[BND-1] it parks where more comes on top of what its application let lie, and returns when half of the bound is left", () => {
   const subscription = at("k-0", 10);
   const phase = () => subscription.phase.type;
-  take(subscription, 0, 9);
-  assert.equal(phase(), "active");
-  take(subscription, 9, 12);
+  take(subscription, 0, 12);
+  assert.equal(phase(), "active", "a page is no backlog before its application had a turn");
+  take(subscription, 12, 13);
   assert.equal(phase(), "parked");
-  assert.equal(subscription.consumed(6), false);
+  assert.equal(subscription.consumed(7), false);
   assert.equal(subscription.consumed(1), true);
   assert.equal(phase(), "active");
-  assert.equal(subscription.positionText, "k-12");
+  assert.equal(subscription.positionText, "k-13");
+});
+
+test("[BND-1] sixteen times the bound is all that it takes, be it in one turn", () => {
+  const subscription = at("k-0", 10);
+  const inOneTurn = (from: number, to: number) => {
+    const message = decodeIncoming(events("a", from, to));
+    assert.ok(message?.type === "batch");
+    subscription.take(message.batch, -2);
+  };
+  inOneTurn(0, 159);
+  assert.ok(subscription.isTaking && subscription.isActive);
+  inOneTurn(159, 160);
+  assert.ok(!subscription.isTaking && !subscription.isActive);
+  subscription.consumed(1);
+  assert.ok(subscription.isTaking && !subscription.isActive);
 });
 
 /** What a link brings: a stretch of one log, cut into batches anywhere, some of them twice, some never. */

@@ -44,9 +44,14 @@ export interface Gap {
   readonly reason: GapReason;
 }
 
+/** Of what is still on its way when a channel is parked, so many times `bufferedEventsMax` may await the application. */
+export const heldFactor = 16;
+/** And so much of it, in bytes or characters. */
+const heldSizeMax = 8 * 1024 * 1024;
+
 /**
  * `parked`: the application reads slower than events arrive, so the channel is left on the wire until it has caught
- * up. `ended` and `refused` are final.
+ * up; what is still on its way is taken. `ended` and `refused` are final.
  */
 export type Phase =
   | { readonly type: "active" }
@@ -63,6 +68,11 @@ export class Subscription {
   #positionText: string | undefined;
   #announced = false;
   #buffered = 0;
+  /** Of these, what was given to the application in its present turn, in which it could not yet take any of it. */
+  #fresh = 0;
+  #freshTurn = -1;
+  /** The length of what was taken since it was parked. */
+  #heldSize = 0;
   readonly #bufferedMax: number;
 
   constructor(channel: string, wants: Wants, bufferedMax: number) {
@@ -81,9 +91,15 @@ export class Subscription {
     return this.#positionText;
   }
 
-  /** Whether it takes what comes. */
+  /** Whether it is to be read on the wire. */
   get isActive(): boolean {
     return this.phase.type === "active";
+  }
+
+  /** Whether it takes what comes; one batch may go beyond each bound. */
+  get isTaking(): boolean {
+    const isFull = this.#buffered >= this.#bufferedMax * heldFactor || this.#heldSize >= heldSizeMax;
+    return !this.isFinal && !isFull;
   }
 
   get isFinal(): boolean {
@@ -105,8 +121,11 @@ export class Subscription {
     return first;
   }
 
-  /** Answers the events that are new, or `hole`; nothing of a hole is taken. */
-  take(batch: Batch): readonly ChannelEvent[] | "hole" {
+  /**
+   * Answers the events that are new, or `hole`; nothing of a hole is taken. Parks it where the application has not
+   * caught up with what it was given before this turn, as it may take a whole page as fast as that came.
+   */
+  take(batch: Batch, turn: number): readonly ChannelEvent[] | "hole" {
     if (this.#position === undefined) return "hole";
     const position = this.#position;
     const step = stepOfBatch(position, batch.from, batch.to);
@@ -118,8 +137,13 @@ export class Subscription {
         ? batch.events
         : batch.events.slice(offsets.findLastIndex((one) => one <= position.offset) + 1);
     this.#move(batch.to);
+    if (this.#freshTurn !== turn) this.#fresh = 0;
+    this.#freshTurn = turn;
+    const isLagging = events.length > 0 && this.#buffered - this.#fresh >= this.#bufferedMax;
+    this.#fresh += events.length;
     this.#buffered += events.length;
-    if (this.#buffered >= this.#bufferedMax && this.phase.type === "active") this.phase = { type: "parked" };
+    if ((isLagging || !this.isTaking) && this.phase.type === "active") this.phase = { type: "parked" };
+    if (this.phase.type === "parked") this.#heldSize += batch.size;
     return events;
   }
 
@@ -140,6 +164,7 @@ export class Subscription {
     this.#buffered = Math.max(0, this.#buffered - count);
     if (this.phase.type !== "parked" || this.#buffered > this.#bufferedMax / 2) return false;
     this.phase = { type: "active" };
+    this.#heldSize = 0;
     return true;
   }
 

@@ -1,7 +1,7 @@
 import { HoldfastError } from "@holdfast/protocol";
 import { Backoff } from "./backoff.ts";
 import type { Turn } from "./effects.ts";
-import type { Link, Place } from "./link.ts";
+import { type Attachment, isBeingLeft, type Link, type Place } from "./link.ts";
 import { Subscription, type Wants } from "./subscription.ts";
 import type { Timing } from "./timing.ts";
 
@@ -149,8 +149,9 @@ export class Subscriptions {
       else if (isToLeave(link.place(channel), wanted)) leave.push(channel);
       else if (wanted !== undefined && link.place(channel) === undefined) join.push(wanted);
     }
+    if (this.#changed.size > 0 && link.transport === "sse") this.#pace(link);
     this.#changed.clear();
-    for (const channel of leave) link.move(channel, { state: "leaving" });
+    for (const channel of leave) link.move(channel, { state: this.#stateOfLeft(link, channel) });
     for (const subscription of join) link.join(subscription);
     return { join, leave };
   }
@@ -158,15 +159,52 @@ export class Subscriptions {
   /** An HTTP transport cannot be told anything: what must change, changes with the next stream. Rule SES-3. */
   #reconcileStream(link: Link, channel: string, wanted: Subscription | undefined): void {
     const place = link.place(channel);
+    if (place?.state === "draining" && place.subscription === wanted && place.wants === wanted.wants) {
+      // Its application has caught up before the server could hear of it, and nothing is missing.
+      link.move(channel, { state: "attached" });
+      return;
+    }
     const isTaken = place?.state === "awaiting" || place?.state === "attached";
     const isTakenFor = isTaken && place.subscription === wanted;
     if (wanted !== undefined && !(isTakenFor && place.wants === wanted.wants)) link.stale = true;
-    if (place === undefined || place.state === "leaving" || isTakenFor) return;
+    if (place === undefined || isBeingLeft(place) || isTakenFor) return;
+    // Nothing but backpressure is needed where nobody else is held up by it.
+    if (wanted === undefined && isTaken && this.#isStalled(link)) return;
     // What will be asked for again needs no stream of its own before that.
     if (place.state === "lost" && this.#troubled.has(channel)) return;
-    link.move(channel, { state: "leaving" });
+    link.move(channel, { state: this.#stateOfLeft(link, channel) });
     // A poll says it with the next request; a stream would go on sending.
     if (link.transport === "sse") link.stale = true;
+  }
+
+  /** A stream is pulled, so one of which nobody takes anything is not read, and its server waits. */
+  #pace(link: Link): void {
+    const isPaused = this.#isStalled(link);
+    if (isPaused === link.isPaused) return;
+    link.pause(isPaused, this.#turn.now);
+    this.#turn.emit({ type: "pause", link: link.id, isPaused });
+  }
+
+  /** Whether it is a stream, and the application lags with all that it carries. */
+  #isStalled(link: Link): boolean {
+    if (link.transport !== "sse") return false;
+    let isCarrying = false;
+    for (const channel of link.channels) {
+      const place = link.place(channel);
+      const subscription = this.#all.get(channel);
+      if (place?.state !== "attached" || place.subscription !== subscription) return false;
+      if (subscription.phase.type !== "parked") return false;
+      isCarrying = true;
+    }
+    return isCarrying;
+  }
+
+  /** What is on its way on a link that was whole still continues what its lagging application was given. */
+  #stateOfLeft(link: Link, channel: string): Attachment {
+    const place = link.place(channel);
+    const isParked = place?.subscription.phase.type === "parked";
+    const isWhole = place?.state === "attached" && place.subscription === this.#all.get(channel);
+    return isParked && isWhole ? "draining" : "leaving";
   }
 
   #isWanted(subscription: Subscription): boolean {
@@ -176,6 +214,6 @@ export class Subscriptions {
 
 /** Whether a WebSocket must be told to leave a channel, be it only to join it again. */
 function isToLeave(place: Place | undefined, wanted: Subscription | undefined): boolean {
-  if (place === undefined || place.state === "leaving") return false;
+  if (place === undefined || isBeingLeft(place)) return false;
   return place.state === "lost" || place.subscription !== wanted || place.wants !== wanted.wants;
 }

@@ -47,7 +47,10 @@ export interface DeviceOptions {
 type EffectOf<Type extends Effect["type"]> = Extract<Effect, { type: Type }>;
 
 /** What the client's core tells its application. */
-export type News = Exclude<Effect, EffectOf<"open" | "send" | "close" | "probe" | "token" | "post">>;
+export type News = Exclude<
+  Effect,
+  EffectOf<"open" | "send" | "pause" | "close" | "probe" | "token" | "post">
+>;
 
 /** A POST that was not answered for so long counts as failed. */
 const postTimeoutMs = 8000;
@@ -144,6 +147,9 @@ export class Device {
       case "send":
         this.#send(effect);
         break;
+      case "pause":
+        this.#pause(effect);
+        break;
       case "close":
         this.#links.get(effect.link)?.line.hangUp(this.#random.chance(this.#host.lateDelivery));
         this.#links.delete(effect.link);
@@ -236,6 +242,13 @@ export class Device {
     const open = this.#links.get(link);
     open?.wire.asked(typeof message === "string" ? JSON.parse(message) : readPackedMessage(message).fields);
     open?.line.say(message);
+  }
+
+  #pause({ link, isPaused }: EffectOf<"pause">): void {
+    this.#host.count(isPaused ? "stream paused" : "stream read on");
+    const { down } = this.#links.get(link)?.line ?? {};
+    if (isPaused) down?.hold("pause");
+    else down?.release("pause");
   }
 
   #probe({ probe }: EffectOf<"probe">): void {

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { Effect, Timing } from "@holdfast/core/client";
+import { type Effect, heldFactor, type Timing } from "@holdfast/core/client";
 import { type Hello, sameCursor } from "@holdfast/protocol";
 import { Checker } from "../history/checker.ts";
 import type { Violation } from "../history/violation.ts";
@@ -130,7 +130,7 @@ export class World {
       tokenLifeMs: options.tokenLifeMs,
       lateDelivery: options.lateDelivery,
       loses: () => !this.#actor.isHealed && random.chance(options.messageLoss),
-      heldEventsMax: options.bufferedEventsMax + options.pageEventsMax,
+      heldEventsMax: options.bufferedEventsMax * heldFactor + options.pageEventsMax,
       trace: (line) => this.#tell(line),
       count: (what) => this.#count(what),
       effect: sabotage.effect ?? ((effect) => [effect]),
