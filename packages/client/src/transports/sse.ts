@@ -32,7 +32,7 @@ class Gate {
 
   async pass(): Promise<void> {
     // What was told just now is answered in a microtask.
-    await null;
+    await Promise.resolve();
     while (this.#opening !== undefined) await this.#opening.promise;
   }
 }
