@@ -241,7 +241,7 @@ test("[READ-1] interrupted before any event, it goes on from where it began", as
 
 test("[BND-1] while nobody takes what it prints the channel is left with the server, and then read on", async (t) => {
   const { holdfast, url, env } = await serveHere(t);
-  const subscriber = start(t, ["subscribe", "a", "--after", "oldest"], { env });
+  const subscriber = start(t, ["subscribe", "a", "--after", "oldest", "--via", "websocket"], { env });
   const { stdout } = subscriber.process;
   stdout?.pause();
   await until(() => holdfast.stats().readers === 1);
