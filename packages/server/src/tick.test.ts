@@ -157,3 +157,27 @@ for (const [where, count] of [
     assert.deepEqual([flushes, faults.length], [count - 2, 2]);
   });
 }
+
+test("[CALM] a crowd has its turn when what was there before it is done, however much else keeps coming", async () => {
+  let now = 0;
+  const tick = new Tick(() => now);
+  const slow = {
+    flush: () => {
+      now += 0.25;
+    },
+  };
+  let served = 0;
+  tick.deliverFrom({
+    flush: (isBusy) => {
+      if (!isBusy) served++;
+      // As many small channels do, in every turn, faster than they can be written to.
+      if (turns === 200) return;
+      for (let n = 0; n < 300; n++) tick.enlist(slow);
+      tick.schedule();
+    },
+  });
+  let turns = 0;
+  tick.schedule();
+  for (; turns < 200; turns++) await immediate();
+  assert.ok(served >= 3, `${served} times in ${turns} turns`);
+});

@@ -33,6 +33,11 @@ export class Tick {
   readonly #backlog: Flushable[][] = [];
   /** How far the oldest list has been worked off. */
   #done = 0;
+  /** Lists that were ever put off, and those of them that are done. */
+  #putOff = 0;
+  #workedOff = 0;
+  /** The lists that come before what waits for its turn now, by their number; those that come later wait for it. */
+  #before: number | undefined;
 
   /** `now` is in ms. */
   constructor(now: () => number = () => performance.now()) {
@@ -66,11 +71,24 @@ export class Tick {
     const delivery = this.#due;
     this.#due = undefined;
     try {
-      delivery?.flush(this.#backlog.length > 0);
+      delivery?.flush(this.#isBusy());
     } finally {
       this.#flushSinks();
     }
   };
+
+  /** Whether what was there before is still being written: what comes in the meantime must not make a crowd wait for ever. */
+  #isBusy(): boolean {
+    this.#before ??= this.#putOff;
+    if (this.#workedOff < this.#before) return true;
+    this.#before = undefined;
+    return false;
+  }
+
+  #putBack(sinks: Flushable[]): void {
+    this.#backlog.push(sinks);
+    this.#putOff++;
+  }
 
   #flushSinks(): void {
     const sinks = this.#sinks;
@@ -78,7 +96,7 @@ export class Tick {
     // Cleared only now: what the delivery enlisted belongs to this tick.
     this.#armed = false;
     try {
-      if (sinks.length > atOnceMax) this.#backlog.push(sinks);
+      if (sinks.length > atOnceMax) this.#putBack(sinks);
       else this.#flushNow(sinks);
       if (this.#backlog.length > 0) this.#workOff(this.#now() + sliceMs);
     } finally {
@@ -92,7 +110,7 @@ export class Tick {
     try {
       while (done < sinks.length) sinks[done++]?.flush();
     } finally {
-      if (done < sinks.length) this.#backlog.push(sinks.slice(done));
+      if (done < sinks.length) this.#putBack(sinks.slice(done));
     }
   }
 
@@ -102,6 +120,7 @@ export class Tick {
       while (this.#done < end) list[this.#done++]?.flush();
       if (end === list.length) {
         this.#backlog.shift();
+        this.#workedOff++;
         this.#done = 0;
       }
       if (this.#now() >= until) return;
