@@ -25,6 +25,8 @@ export const outcomes = {
   unknown_message: outcome(400, "never", "The message has an unknown type"),
   unsupported_subprotocol: outcome(400, "never", "No offered subprotocol is spoken here"),
   unauthenticated: outcome(401, "reauthenticate", "A valid credential is needed"),
+  token_expired: outcome(401, "reauthenticate", "The token has expired"),
+  token_revoked: outcome(401, "reauthenticate", "The token was revoked"),
   forbidden: outcome(403, "never", "This principal may not do this"),
   not_found: outcome(404, "never", "There is nothing at this path"),
   method_not_allowed: outcome(405, "never", "This path has other methods"),
@@ -38,6 +40,7 @@ export const outcomes = {
   unsupported_media_type: outcome(415, "never", "The media type is missing or not accepted here"),
   too_many_subscriptions: outcome(429, "never", "The session holds as many subscriptions as it may"),
   rate_limited: outcome(429, "retry", "Too much in too short a time"),
+  too_many_connections: outcome(429, "retry", "As many connections as one client may have"),
   headers_too_large: outcome(431, "never", "The headers exceed their limit"),
   internal: outcome(500, "retry", "A fault of the server", 1011),
   unsupported: outcome(501, "never", "The configured broker cannot do this"),
@@ -52,17 +55,26 @@ export function isErrorCode(text: unknown): text is ErrorCode {
   return typeof text === "string" && Object.hasOwn(outcomes, text);
 }
 
+export interface HoldfastErrorOptions {
+  readonly cause?: unknown;
+  readonly cursor?: string;
+  readonly retryAfterMs?: number;
+}
+
 /** An outcome with the sentence that says what happened and what to do. */
 export class HoldfastError extends Error {
   override readonly name = "HoldfastError";
   readonly code: ErrorCode;
   /** The head, where the outcome is `precondition_failed`. */
   readonly cursor: string | undefined;
+  /** When trying again may help, in ms from now, where the server chose a time. */
+  readonly retryAfterMs: number | undefined;
 
-  constructor(code: ErrorCode, detail?: string, options?: { cause?: unknown; cursor?: string }) {
-    super(detail ?? `${outcomes[code].title}.`, options?.cause === undefined ? {} : { cause: options.cause });
+  constructor(code: ErrorCode, detail?: string, options: HoldfastErrorOptions = {}) {
+    super(detail ?? `${outcomes[code].title}.`, options.cause === undefined ? {} : { cause: options.cause });
     this.code = code;
-    this.cursor = options?.cursor;
+    this.cursor = options.cursor;
+    this.retryAfterMs = options.retryAfterMs;
   }
 
   get status(): number {
@@ -93,6 +105,7 @@ export interface Problem {
   readonly detail: string;
   readonly retry: Retry;
   readonly cursor?: string;
+  readonly retryAfterMs?: number;
 }
 
 export function toProblem(error: HoldfastError): Problem {
@@ -105,5 +118,6 @@ export function toProblem(error: HoldfastError): Problem {
     detail: error.message,
     retry,
     ...(error.cursor === undefined ? {} : { cursor: error.cursor }),
+    ...(error.retryAfterMs === undefined ? {} : { retryAfterMs: error.retryAfterMs }),
   };
 }

@@ -85,6 +85,7 @@ export type ControlMessage =
       readonly ref?: number;
       readonly channel?: string;
       readonly cursor?: string;
+      readonly retryAfterMs?: number;
     };
 
 export interface EventsMessage {
@@ -109,6 +110,7 @@ export function errorMessage(
     retry: error.retry,
     ...about,
     ...(error.cursor === undefined ? {} : { cursor: error.cursor }),
+    ...(error.retryAfterMs === undefined ? {} : { retryAfterMs: error.retryAfterMs }),
   };
 }
 
@@ -180,6 +182,7 @@ const fieldsByType: {
     ref: optional(number),
     channel: optional(text),
     cursor: optional(text),
+    retryAfterMs: optional(duration),
   },
 };
 

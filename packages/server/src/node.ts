@@ -1,6 +1,7 @@
 import { type Broker, MemoryBroker, type MemoryStats } from "@holdfast/core/broker";
 import { type Clock, Hubs, type Session } from "@holdfast/core/server";
 import { HoldfastError, type Limits, namespaceOf } from "@holdfast/protocol";
+import type { AuditEntry } from "./audit.ts";
 import { withDeadline } from "./broker-deadline.ts";
 import { NodeCompression } from "./compression/node-compression.ts";
 import { Deadlines, type Timed } from "./deadlines.ts";
@@ -10,6 +11,7 @@ import { FileWatch, RefusalCount } from "./files.ts";
 import { Gatekeeper } from "./gatekeeper.ts";
 import { type Logger, thrownField } from "./log.ts";
 import { keepInMemory } from "./memory.ts";
+import { Meters } from "./metrics/meters.ts";
 import type { Settings } from "./options.ts";
 import { Origins } from "./origins.ts";
 import { Readiness } from "./readiness.ts";
@@ -73,6 +75,7 @@ export class Node {
   /** Undefined: nothing is compressed. */
   readonly compression: NodeCompression | undefined;
   readonly log: Logger;
+  readonly meters = new Meters();
   readonly links = new Set<Link>();
   readonly waiters = new Set<Waiter>();
   /** Sockets of the node's own listeners. */
@@ -165,6 +168,11 @@ export class Node {
 
   nextSessionId(): string {
     return `${this.id}-${(this.#sessions++).toString(36)}`;
+  }
+
+  /** Puts on record who did what with the power to do it. */
+  audit(entry: AuditEntry): void {
+    this.log({ level: "info", message: "An act of administration.", audit: true, ...entry });
   }
 
   enter(link: Link): void {

@@ -1,11 +1,25 @@
 export type Action = "read" | "publish" | "presence" | "signal" | "admin";
 
+/** What somebody may do, and where. */
+export interface Grant {
+  readonly actions: readonly Action[];
+  /** Patterns: `*` is any run of characters but `:`, `**` any run at all, `{user}` the id of who asks. */
+  readonly channels: readonly string[];
+}
+
 /** Who a client is. */
 export interface Principal {
   /** The user id that events carry as `from`; absent for an anonymous client. */
   readonly user?: string;
   /** When it ceases to be valid, in ms since 1970. */
   readonly expiresAt?: number;
+  /** When its token was issued, in ms since 1970: what is revoked for a user is what was issued before. */
+  readonly issuedAt?: number;
+  /** Its token's own id, the claim `jti`, by which that one can be revoked. */
+  readonly tokenId?: string;
+  /** The application's session with its user, the claim `sid`, by which all tokens of that can be revoked. */
+  readonly session?: string;
+  readonly grants?: readonly Grant[];
 }
 
 /** Who may come in, and what they may do. */
