@@ -25,6 +25,8 @@ export interface Limits {
   readonly bodyTimeoutMs: number;
   /** Connections of one node, upgraded and streaming ones included. */
   readonly connectionsMax: number;
+  /** How old a WebSocket or event stream becomes before its client is asked to go elsewhere; 0 never asks. Rule CALM-4. */
+  readonly connectionAgeMsMax: number;
   /** Unsent bytes of one connection beyond which nothing more is written to it. */
   readonly connectionBufferBytesMax: number;
   /** How long a full connection may take nothing before it is closed; 0 never closes it. */
@@ -54,6 +56,7 @@ export const defaultLimits: Limits = {
   headersBytesMax: 16 * 1024,
   bodyTimeoutMs: 15_000,
   connectionsMax: 15_000,
+  connectionAgeMsMax: 3_600_000,
   connectionBufferBytesMax: 64 * 1024,
   stalledMsMax: 300_000,
   signalKeysMax: 1000,

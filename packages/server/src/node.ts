@@ -175,6 +175,12 @@ export class Node {
     this.log({ level: "info", message: "An act of administration.", audit: true, ...entry });
   }
 
+  /** How old a stream or WebSocket that begins now may become: those that began together do not end together. Rule CALM-4. */
+  drawAgeMs(): number | undefined {
+    const { connectionAgeMsMax } = this.limits;
+    return connectionAgeMsMax === 0 ? undefined : Math.ceil((connectionAgeMsMax * (1 + Math.random())) / 2);
+  }
+
   enter(link: Link): void {
     this.links.add(link);
     this.deadlines.add(link.timed);

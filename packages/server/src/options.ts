@@ -105,7 +105,7 @@ export class ConfigurationError extends Error {
 }
 
 /** These limits can be switched off by 0. */
-const mayBeZero = new Set<keyof Limits>(["stalledMsMax", "presenceGraceMs"]);
+const mayBeZero = new Set<keyof Limits>(["stalledMsMax", "presenceGraceMs", "connectionAgeMsMax"]);
 
 const wholeFrom = (min: number) => {
   const message = `must be a whole number from ${min} up`;

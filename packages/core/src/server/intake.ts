@@ -17,6 +17,7 @@ export class Intake {
   #full = false;
   #held = false;
   #paused = false;
+  #idle: (() => void) | undefined;
 
   constructor(host: IntakeHost) {
     this.#host = host;
@@ -43,6 +44,16 @@ export class Intake {
     } finally {
       this.#unanswered--;
       this.#steer();
+      if (this.#unanswered === 0) this.#idle?.();
+    }
+  }
+
+  /** Resolves when no request is unanswered; to be asked once, with the input held. */
+  async answered(): Promise<void> {
+    while (this.#unanswered > 0) {
+      await new Promise<void>((resolve) => {
+        this.#idle = resolve;
+      });
     }
   }
 

@@ -31,11 +31,20 @@ export interface SessionOptions {
   readonly principal: Principal;
   /** The client can be heard on this connection, so that its silence means that it is gone. Rules WSP-3, BEAT-4. */
   readonly hears: boolean;
+  /** The client opens its next connection before it drops this one, so it is served while it goes elsewhere. Rule CALM-2. */
+  readonly moves?: boolean;
+  /** After how many ms the client is asked to go elsewhere; never unless given. Rule CALM-4. */
+  readonly ageMsMax?: number | undefined;
   /** A subscription has been read up to the head, which it had not been before. */
   readonly onCaughtUp?: () => void;
   /** The session is over; called once. */
   readonly onClose?: () => void;
 }
+
+/** How long a client may take to go elsewhere whose connection has become old. */
+const rotateGraceMs = 30_000;
+/** When those come back who cannot open the next connection before this one has ended. */
+const rotateDelayMs = 1000;
 
 /** What a held JSON answer is sent for. Rule SES-6. */
 const tellTypes: ReadonlySet<ControlMessage["type"]> = new Set(["gap", "end", "unsubscribed", "error"]);
@@ -57,6 +66,8 @@ export class Session implements IntakeHost, PublisherHost, SubscriptionsHost {
   #told = false;
   /** Something was written. What nobody asked for does not come before it. Rules SES-2, WSP-1. */
   #hasSpoken = false;
+  /** What it was told when it was asked to go elsewhere. */
+  #moving: { readonly delayMs: number; readonly reason: ReconnectReason } | undefined;
   /** Made when first needed: most sessions only read. */
   #publisher: Publisher | undefined;
 
@@ -69,7 +80,7 @@ export class Session implements IntakeHost, PublisherHost, SubscriptionsHost {
     this.#principal = options.principal;
     this.#subscriptions = new Subscriptions(this);
     this.#intake = new Intake(this);
-    this.#vitals = new Vitals(options.limits, options.hears, options.clock.now());
+    this.#vitals = new Vitals(options.limits, options.hears, options.clock.now(), options.ageMsMax);
     this.#vitals.expire(options.principal.expiresAt);
   }
 
@@ -276,6 +287,7 @@ export class Session implements IntakeHost, PublisherHost, SubscriptionsHost {
       const due = this.#vitals.due(now);
       if (due.is === "nothing") return;
       if (due.is === "over") this.close({ kind: "refused", error: due.error });
+      else if (due.is === "leave") this.#leave();
       else if (this.#hasSpoken) this.#remind(due);
     }
   }
@@ -285,7 +297,42 @@ export class Session implements IntakeHost, PublisherHost, SubscriptionsHost {
     else if (!this.full) this.say({ type: "heartbeat", heads: this.#subscriptions.heads });
   }
 
+  /** Was asked to go elsewhere, and is served until it does. */
+  get isMoving(): boolean {
+    return this.#moving !== undefined;
+  }
+
+  /**
+   * Asks the client to go elsewhere in `delayMs`, and serves it until it does: for `graceMs` at most, or not at all where it
+   * could not go before its connection has ended. Rules CALM-2, CALM-3.
+   */
+  move(delayMs: number, reason: ReconnectReason, graceMs: number): void {
+    if (this.#closed) return;
+    const { clock, moves } = this.#options;
+    this.#moving = { delayMs, reason };
+    if (moves !== true || !this.#hasSpoken) {
+      this.#leave();
+      return;
+    }
+    this.say({ type: "reconnect", delayMs, reason });
+    this.#vitals.leaveBy(clock.now() + delayMs + graceMs);
+  }
+
+  #leave(): void {
+    if (this.#moving === undefined) {
+      const delayMs = this.#options.moves === true ? 0 : rotateDelayMs;
+      this.move(delayMs, "rotate", rotateGraceMs);
+      return;
+    }
+    const { delayMs, reason } = this.#moving;
+    // What it has asked for is answered; what it says from now on it says again elsewhere.
+    this.holdInput(true);
+    void this.#intake.answered().then(() => this.reconnect(delayMs, reason));
+  }
+
+  /** Lets the client go now, to come back after `delayMs`. */
   reconnect(delayMs: number, reason: ReconnectReason): void {
+    if (this.#closed) return;
     if (this.#hasSpoken) this.say({ type: "reconnect", delayMs, reason });
     this.close({ kind: "reconnect", delayMs, reason });
   }

@@ -71,6 +71,16 @@ test("[AUTH-1] the end of a principal is announced half a minute before, once, a
   assert.equal(vitals.deadline, 1_000_000);
 });
 
+test("[CALM-4] to leave is due once when the connection is old, and again when it was to have gone", () => {
+  const slow = { ...limits, heartbeatMs: 1_000_000 };
+  const vitals = new Vitals(slow, false, 0, 5000);
+  assert.deepEqual(lifeOf(vitals, 900_000), ["leave@5000"]);
+  vitals.leaveBy(7000);
+  vitals.clockSet(106_000, 100_000);
+  assert.deepEqual(lifeOf(vitals, 900_000), ["leave@107000"]);
+  assert.equal(new Vitals(slow, false, 0).deadline, 1_000_000);
+});
+
 test("[BEAT-1] [BEAT-4] a clock that was set moves no beat, and lets nobody go", () => {
   for (const byMs of [-3_600_000, 3_600_000]) {
     const vitals = new Vitals(limits, true, 0);

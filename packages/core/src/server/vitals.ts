@@ -10,10 +10,12 @@ export type Due =
   | { readonly is: "nothing" }
   | { readonly is: "beat" }
   | { readonly is: "expiring"; readonly inMs: number }
+  | { readonly is: "leave" }
   | { readonly is: "over"; readonly error: HoldfastError };
 
 const nothing: Due = { is: "nothing" };
 const beat: Due = { is: "beat" };
+const leave: Due = { is: "leave" };
 const never = Number.POSITIVE_INFINITY;
 
 /** The signs of life of one connection, and what they are due for. Times are ms since 1970. */
@@ -27,13 +29,16 @@ export class Vitals {
   #fullSince = never;
   #expiresAt = never;
   #noticed = false;
+  /** When the client is to be asked to go elsewhere, and then when it is to have gone. */
+  #leaveAt: number;
 
-  /** `hears`: the client can be heard on this connection, so that its silence means that it is gone. */
-  constructor(limits: Limits, hears: boolean, now: number) {
+  /** `ageMsMax`: how old the connection may become. `hears`: the client can be heard on this connection, so that its silence means that it is gone. */
+  constructor(limits: Limits, hears: boolean, now: number, ageMsMax = never) {
     this.#limits = limits;
     this.#hears = hears;
     this.#heardAt = now;
     this.#beatAt = now + limits.heartbeatMs;
+    this.#leaveAt = now + ageMsMax;
   }
 
   heard(now: number): void {
@@ -60,6 +65,7 @@ export class Vitals {
     this.#heardAt = now;
     this.#beatAt = Math.min(now + this.#limits.heartbeatMs, Math.max(now, this.#beatAt + byMs));
     if (this.#fullSince !== never) this.#fullSince = now;
+    this.#leaveAt += byMs;
   }
 
   expire(at: number | undefined): void {
@@ -71,9 +77,14 @@ export class Vitals {
     return this.#expiresAt;
   }
 
+  /** `leave` is due at this time, once. Rule CALM-3. */
+  leaveBy(at: number): void {
+    this.#leaveAt = at;
+  }
+
   get deadline(): number {
     const expiry = this.#noticed ? this.#expiresAt : this.#expiresAt - expiryNoticeMs;
-    return Math.min(this.#beatAt, this.#silentAt, this.#stalledAt, expiry);
+    return Math.min(this.#beatAt, this.#silentAt, this.#stalledAt, expiry, this.#leaveAt);
   }
 
   get #silentAt(): number {
@@ -95,6 +106,10 @@ export class Vitals {
     if (!this.#noticed && now >= this.#expiresAt - expiryNoticeMs) {
       this.#noticed = true;
       return { is: "expiring", inMs: this.#expiresAt - now };
+    }
+    if (now >= this.#leaveAt) {
+      this.#leaveAt = never;
+      return leave;
     }
     if (now >= this.#beatAt) {
       this.#beatAt = now + this.#limits.heartbeatMs;

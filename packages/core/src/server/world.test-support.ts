@@ -110,6 +110,8 @@ export interface ClientOptions {
   readonly hears?: boolean;
   readonly token?: string;
   readonly onCaughtUp?: () => void;
+  readonly moves?: boolean;
+  readonly ageMsMax?: number;
   /** Speaks the session protocol, beginning with `hello`. */
   readonly greets?: boolean;
 }
@@ -131,7 +133,7 @@ export class Client {
     this.#world = world;
     const { hubs, limits, clock } = world;
     const { gate = openGate, principal = {}, framing = framings.sessionText, hears = true } = options;
-    const { token, onCaughtUp = () => {} } = options;
+    const { token, onCaughtUp = () => {}, moves = false, ageMsMax } = options;
     const { sink } = this;
     const onClose = () => {
       this.closes++;
@@ -147,6 +149,8 @@ export class Client {
       clock,
       principal,
       hears,
+      moves,
+      ageMsMax,
       onCaughtUp,
       onClose,
     });

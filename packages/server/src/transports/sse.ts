@@ -22,7 +22,7 @@ import { StreamSink } from "./stream-sink.ts";
 function openSession(
   node: Node,
   sink: StreamSink,
-  face: { framing: Framing; principal: Principal; gate: Gate },
+  face: { framing: Framing; principal: Principal; gate: Gate; moves?: boolean },
 ): Session {
   const session = new Session({
     ...face,
@@ -32,6 +32,7 @@ function openSession(
     limits: node.limits,
     clock: node.clock,
     hears: false,
+    ageMsMax: node.drawAgeMs(),
     onClose: () => node.leave(sink),
   });
   sink.serve(session);
@@ -167,7 +168,7 @@ export function streamSession(node: Node, exchange: Exchange, hello: Hello, prin
   const sink = new StreamSink(exchange, node, framings.sessionSse);
   const framing = sink.framing(framings.sessionSse);
   const gate = node.gatekeeper.gateFor(exchange.request);
-  const session = openSession(node, sink, { framing, principal, gate });
+  const session = openSession(node, sink, { framing, principal, gate, moves: true });
   const dialogue = new Dialogue({ session, gate, limits, clock });
   // Says `welcome` before it waits for anything.
   void dialogue.begin(hello, principal);

@@ -185,6 +185,8 @@ export function serveSession(
     clock,
     principal: {},
     hears: true,
+    moves: true,
+    ageMsMax: node.drawAgeMs(),
     onClose: () => node.leave(sink),
   });
   const credential = token === undefined ? {} : { token };
@@ -270,6 +272,7 @@ export async function serveChannel(accepted: Accepted, request: PlainRequest): P
     clock: node.clock,
     principal,
     hears: true,
+    ageMsMax: node.drawAgeMs(),
     onClose: () => node.leave(sink),
   });
   conversation.begin(session);
