@@ -6,7 +6,7 @@ import { isRecord, parseJson } from "./json.ts";
 export type GapReason = "expired" | "epoch" | "slow" | "limit";
 
 /** Why a client should come back later. */
-export type ReconnectReason = "drain" | "rotate" | "slow";
+export type ReconnectReason = "drain" | "rotate" | "slow" | "permissions";
 
 export interface PublishResult {
   readonly cursor: string;

@@ -79,7 +79,7 @@ export class Company {
   /** Joins a channel that is read, or tells new data of this member, or leaves with null; a refusal is told in band. Rule PRS-1. */
   presence(channel: string, data: unknown): Promise<void> {
     return this.#inTurn(channel, async () => {
-      if (data === null) this.#leave(channel);
+      if (data === null) this.leave(channel);
       else await this.#join(channel, data);
     });
   }
@@ -102,7 +102,8 @@ export class Company {
     attendance.joined = { instance, data };
   }
 
-  #leave(channel: string): void {
+  /** Leaves a channel's members at once, without grace. */
+  leave(channel: string): void {
     const attendance = this.#attendances.get(channel);
     if (attendance?.joined === undefined) return;
     attendance.hub.lobby.leave(attendance, attendance.joined.instance);
@@ -119,7 +120,7 @@ export class Company {
         try {
           await this.#join(channel, joined.data);
         } catch (error) {
-          this.#leave(channel);
+          this.leave(channel);
           throw error;
         }
       });

@@ -1,5 +1,6 @@
 export { Batch, EncodedEvent, type Framing } from "./batch.ts";
 export type { Compression, Compressor } from "./compression.ts";
+export { ControlLog, type ControlLogOptions } from "./control-log.ts";
 export { Dialogue, type DialogueOptions, type MessageForm } from "./dialogue.ts";
 export {
   chunked,
@@ -16,6 +17,7 @@ export type { Gap, Page } from "./page.ts";
 export * from "./principal.ts";
 export { publishAs } from "./publishing.ts";
 export type { Reader, ReaderState, Receiver } from "./reader.ts";
+export * from "./revocation-table.ts";
 export { Session, type SessionOptions } from "./session.ts";
 export * from "./settings.ts";
 export * from "./sink.ts";

@@ -16,7 +16,7 @@ import type { Clock, Hubs } from "./hubs.ts";
 import { Intake, type IntakeHost } from "./intake.ts";
 import type { Action, Gate, Principal } from "./principal.ts";
 import { Publisher, type PublisherHost } from "./publishing.ts";
-import type { Farewell, Sink } from "./sink.ts";
+import type { Farewell, Retracted, Sink } from "./sink.ts";
 import { Subscriptions, type SubscriptionsHost } from "./subscriptions.ts";
 import { type Due, Vitals } from "./vitals.ts";
 
@@ -216,9 +216,9 @@ export class Session implements IntakeHost, PublisherHost, SubscriptionsHost {
     if (!this.#closed) await this.during(this.#subscriptions.subscribe(subscription));
   }
 
-  /** Ends a subscription, telling why when the client did not ask for it. Rule SUB-5. */
-  unsubscribe(channel: string, because?: HoldfastError): void {
-    this.#subscriptions.unsubscribe(channel, because);
+  /** Ends a subscription. Rule SUB-5. */
+  unsubscribe(channel: string): void {
+    this.#subscriptions.unsubscribe(channel);
   }
 
   arrived(): void {
@@ -262,9 +262,38 @@ export class Session implements IntakeHost, PublisherHost, SubscriptionsHost {
     this.#vitals.expire(principal.expiresAt);
   }
 
-  /** Ends the subscriptions and memberships that the principal may not have, or not any more. Rule AUTH-1. */
+  /** Ends the subscriptions and memberships that the principal may not have, or not any more. Rules AUTH-1, REV-5. */
   review(): Promise<void> {
     return this.#subscriptions.review();
+  }
+
+  /**
+   * Takes back what was written and has not left, since some of it may be of a channel that was lost. True when there
+   * was nothing; otherwise the connection ends, and the client goes on from its cursors on another. Rule REV-5.
+   */
+  retract(): boolean {
+    const became = this.#retracted();
+    if (became === "nothing") return true;
+    if (became === "cut") this.gone();
+    else this.reconnect(0, "permissions");
+    return false;
+  }
+
+  #retracted(): Retracted {
+    try {
+      return this.#sink.retract();
+    } catch (error) {
+      this.hubs.report(error);
+      return "cut";
+    }
+  }
+
+  /** Ends the connection of a principal that may not be here any more: it is told nothing more but why. Rule REV-4. */
+  revoke(error: HoldfastError): void {
+    if (this.#closed) return;
+    this.#subscriptions.expel();
+    if (this.#retracted() === "cut") this.gone();
+    else this.close({ kind: "refused", error });
   }
 
   /** Something came from the client. */

@@ -6,6 +6,12 @@ export type Farewell =
   | { readonly kind: "refused"; readonly error: HoldfastError }
   | { readonly kind: "reconnect"; readonly delayMs: number; readonly reason: ReconnectReason };
 
+/**
+ * What became of what was written and had not left: there was `nothing`; it was `dropped`; or the connection was `cut`,
+ * because it had been handed to a socket, which gives nothing back.
+ */
+export type Retracted = "nothing" | "dropped" | "cut";
+
 /** What a transport offers a session. */
 export interface Sink {
   /**
@@ -13,6 +19,8 @@ export interface Sink {
    * answers to what the client has asked already.
    */
   write(bytes: Uint8Array): boolean;
+  /** Takes back what was written and has not left. Rule REV-5. */
+  retract(): Retracted;
   /** What was written still goes out; then the connection ends, saying why in the transport's own way. */
   close(farewell: Farewell): void;
   /** Stops or restarts reading from the client, whose requests are answered in the time it takes to drain. */

@@ -249,6 +249,107 @@ describe("a principal", () => {
     assert.equal(client.sink.of("unsubscribed")[0]?.code, "forbidden");
   });
 
+  test("[REV-5] nothing of a channel that is lost follows, and nobody sees the member there any more", async () => {
+    const world = new World();
+    let may = true;
+    const gate = gateOf((_action, channel) => may || channel !== "b");
+    const client = world.client({ gate });
+    for (const channel of ["a", "b"]) void client.subscribe(channel, undefined, { join: 1, presence: true });
+    const witness = await world.reader({ after: "latest" }, "b");
+    await world.settle();
+    assert.equal(world.hubs.members("b").length, 1);
+    may = false;
+    // A page is being read for it at that moment.
+    client.drain(0);
+    world.log("b").append(...numbers(3));
+    world.flush();
+    const read = world.broker.hold("read");
+    client.drain();
+    await client.session.review();
+    read.release();
+    await world.settle();
+    assert.deepEqual(world.hubs.members("b"), []);
+    assert.equal(world.hubs.members("a").length, 1);
+    const ofB = client.messages.filter((message) => "channel" in message && message.channel === "b");
+    assert.equal(ofB.at(-1)?.type, "unsubscribed");
+    assert.deepEqual(witness.check("b").position, { epoch: "k", offset: 3 });
+  });
+
+  test("[REV-5] channels that are lost together are each told, once all of them are known", async () => {
+    const world = new World();
+    const answers: (() => void)[] = [];
+    let isAsked = false;
+    const gate: Gate = {
+      authenticate: () => ({}),
+      authorize: () => !isAsked || new Promise((resolve) => answers.push(() => resolve(false))),
+    };
+    const client = world.client({ gate });
+    for (const channel of ["a", "b", "c"]) void client.subscribe(channel);
+    await world.settle();
+    isAsked = true;
+    const review = client.session.review();
+    for (const answer of answers.splice(0)) {
+      answer();
+      await world.wait();
+      world.log("a").append(numbered(1));
+      await world.settle();
+    }
+    await review;
+    assert.deepEqual(client.told.slice(3), ["unsubscribed", "unsubscribed", "unsubscribed"]);
+    assert.equal(client.sink.farewell, undefined);
+  });
+
+  for (const [became, farewell] of [
+    ["dropped", { kind: "reconnect", delayMs: 0, reason: "permissions" }],
+    ["cut", undefined],
+  ] as const) {
+    test(`[REV-5] a connection on which some of it may wait, and was ${became}, ends`, async () => {
+      const world = new World();
+      let may = true;
+      const client = world.client({ gate: gateOf((_action, channel) => may || channel === "a") });
+      for (const channel of ["a", "b"]) void client.subscribe(channel);
+      await world.settle();
+      may = false;
+      client.sink.retracts = became;
+      await client.session.review();
+      assert.deepEqual(client.sink.farewell, farewell);
+      assert.deepEqual(client.sink.of("unsubscribed"), []);
+      assert.equal(client.closes, 1);
+      assert.equal(world.hubs.stats().readers, 0);
+    });
+  }
+
+  test("[REV-4] a session that is revoked is told why, and nothing else", async () => {
+    const world = new World();
+    const client = world.client();
+    void client.subscribe("a", undefined, { join: 1 });
+    const witness = world.client();
+    void witness.subscribe("a", undefined, { presence: true });
+    await world.settle();
+    const before = client.told;
+    client.session.publish(1, "a", [numbered(1)]);
+    const error = new HoldfastError("token_revoked");
+    client.session.revoke(error);
+    client.session.revoke(error);
+    await world.settle();
+    assert.deepEqual(client.sink.farewell, { kind: "refused", error });
+    assert.deepEqual(client.told, before);
+    assert.deepEqual(world.hubs.members("a"), []);
+    assert.equal(client.closes, 1);
+  });
+
+  test("[REV-4] one whose socket holds something is cut, and takes nothing with it", async () => {
+    const world = new World();
+    const client = await world.reader();
+    client.sink.retracts = "cut";
+    client.session.revoke(new HoldfastError("token_revoked"));
+    world.log().append(numbered(1));
+    await world.settle();
+    assert.equal(client.sink.farewell, undefined);
+    assert.equal(client.closes, 1);
+    assert.equal(world.hubs.stats().readers, 0);
+  });
+
   test("[AUTH-1] a review ends what still looks for its start, too", async () => {
     const world = new World();
     let may = true;
@@ -260,7 +361,7 @@ describe("a principal", () => {
     await client.session.review();
     follow.release();
     await world.settle();
-    assert.deepEqual(client.told, ["unsubscribed"]);
+    assert.deepEqual(client.told, ["error forbidden"]);
     assert.equal(world.hubs.stats().readers, 0);
   });
 

@@ -1,6 +1,7 @@
 import {
   type ControlMessage,
   type Cursor,
+  errorMessage,
   formatCursor,
   type GapReason,
   HoldfastError,
@@ -20,6 +21,8 @@ export interface SubscriptionsHost extends CompanyHost {
   say(message: ControlMessage): void;
   /** A subscription has been read up to the head, which it had not been before. */
   arrived(): void;
+  /** Takes back what was written and has not left; false when the connection ends for it. */
+  retract(): boolean;
 }
 
 /** A subscription that still looks for its start. */
@@ -131,8 +134,8 @@ export class Subscriptions implements Receiver {
     return true;
   }
 
-  /** Ends a subscription, telling why when the client did not ask for it. Rule SUB-5. */
-  unsubscribe(channel: string, because?: HoldfastError): void {
+  /** Ends a subscription. Rule SUB-5. */
+  unsubscribe(channel: string): void {
     const reading = this.#readings.get(channel);
     if (reading === undefined) {
       this.#host.refuse(new HoldfastError("not_subscribed", `${channel} is not subscribed here.`), {
@@ -141,8 +144,7 @@ export class Subscriptions implements Receiver {
       return;
     }
     this.#release(channel, reading);
-    const why = because === undefined ? {} : { code: because.code, reason: because.message };
-    this.#host.say({ type: "unsubscribed", channel, ...why });
+    this.#host.say({ type: "unsubscribed", channel });
   }
 
   #release(channel: string, reading: Opening | Reader): void {
@@ -157,20 +159,47 @@ export class Subscriptions implements Receiver {
     for (const [channel, reading] of this.#readings) this.#release(channel, reading);
   }
 
-  /** Ends the subscriptions and memberships that the principal may not have any more. Rule AUTH-1. */
+  /** Ends the subscriptions and memberships that the principal may not have any more. Rules AUTH-1, REV-5. */
   async review(): Promise<void> {
     const { principal } = this.#host;
-    const check = async (channel: string) => {
+    const lost: ControlMessage[] = [];
+    const check = async ([channel, reading]: [string, Opening | Reader]) => {
       try {
         await this.#host.demand("read", channel);
-      } catch (error) {
-        // Of a principal that has been replaced meanwhile it says nothing.
-        if (this.#host.principal !== principal || !this.#readings.has(channel)) return;
-        this.unsubscribe(channel, toHoldfastError(error));
+      } catch (thrown) {
+        // Of a principal that has been replaced meanwhile it says nothing, nor of what was subscribed since.
+        if (this.#host.principal !== principal || !this.#isSame(channel, reading)) return;
+        const told = this.#lose(channel, toHoldfastError(thrown));
+        if (told !== undefined) lost.push(told);
       }
     };
-    await Promise.all(Array.from(this.#readings.keys(), check));
+    await Promise.all(Array.from(this.#readings, check));
+    // Only now: what is written waits to leave, and would be taken back with the next channel that is lost.
+    for (const told of lost) this.#host.say(told);
     await this.#company?.review();
+  }
+
+  /** Whether a channel is still read by what was there before, which may have begun since. */
+  #isSame(channel: string, before: Opening | Reader): boolean {
+    const now = this.#readings.get(channel);
+    return now === before || (now !== undefined && before.state === "opening");
+  }
+
+  /** Nothing of a channel follows to which the right has ended; returns what the client is told, if it can be told. */
+  #lose(channel: string, error: HoldfastError): ControlMessage | undefined {
+    const reading = this.#readings.get(channel);
+    if (reading === undefined) return undefined;
+    this.#company?.leave(channel);
+    this.#release(channel, reading);
+    // Of this one nothing has been said yet, not even that it is subscribed.
+    if (reading.state === "opening") return errorMessage(error, { channel });
+    if (!this.#host.retract()) return undefined;
+    return { type: "unsubscribed", channel, code: error.code, reason: error.message };
+  }
+
+  /** Leaves every channel at once: the principal is not to be seen there any more. */
+  expel(): void {
+    for (const channel of this.#readings.keys()) this.#company?.leave(channel);
   }
 
   /** There is room again: readers go on, each in its turn, for as long as there is. Rule BND-1. */

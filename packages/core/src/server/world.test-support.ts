@@ -16,7 +16,7 @@ import { type Gate, openGate, type Principal } from "./principal.ts";
 import { ScriptedBroker } from "./scripted-broker.test-support.ts";
 import { Session } from "./session.ts";
 import { defaultNamespace, type NamespaceSettings } from "./settings.ts";
-import type { Farewell, Sink } from "./sink.ts";
+import type { Farewell, Retracted, Sink } from "./sink.ts";
 import { StreamCheck } from "./stream-check.test-support.ts";
 
 export class VirtualClock {
@@ -83,6 +83,13 @@ export class RecordingSink implements Sink {
     this.room--;
     this.onWrite(message);
     return !this.isFull;
+  }
+
+  /** What becomes of what was written, when it is taken back. */
+  retracts: Retracted = "nothing";
+
+  retract(): Retracted {
+    return this.retracts;
   }
 
   close(farewell: Farewell): void {

@@ -1,4 +1,4 @@
-import type { Farewell, Session, Sink } from "@holdfast/core/server";
+import type { Farewell, Retracted, Session, Sink } from "@holdfast/core/server";
 import type { Timed } from "../deadlines.ts";
 import type { Link } from "../node.ts";
 import type { Flushable, Tick } from "../tick.ts";
@@ -44,6 +44,9 @@ export abstract class BufferedSink implements Sink, Flushable, Link {
   /** Hands everything to the socket in one go; `taken` is called when all of it is out of this process. */
   protected abstract put(first: Uint8Array, rest: readonly Uint8Array[] | undefined, taken?: Taken): void;
 
+  /** Ends the connection at once, with what its socket still holds. */
+  protected abstract cut(): void;
+
   abstract close(farewell: Farewell): void;
   abstract pauseInput(paused: boolean): void;
 
@@ -87,6 +90,16 @@ export abstract class BufferedSink implements Sink, Flushable, Link {
     if (!this.isWritable) return;
     this.put(first, rest, this.#isFull ? (error) => this.#drained(error) : undefined);
     this.#lags = this.inSocket > 0;
+  }
+
+  retract(): Retracted {
+    const isEmpty = this.#first === undefined;
+    this.#first = undefined;
+    this.#rest = undefined;
+    this.#bytes = 0;
+    if (this.inSocket === 0) return isEmpty ? "nothing" : "dropped";
+    this.cut();
+    return "cut";
   }
 
   /** Lets out what was held back. */

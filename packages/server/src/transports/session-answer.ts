@@ -1,4 +1,12 @@
-import { Dialogue, type Farewell, framings, type Principal, Session, type Sink } from "@holdfast/core/server";
+import {
+  Dialogue,
+  type Farewell,
+  framings,
+  type Principal,
+  type Retracted,
+  Session,
+  type Sink,
+} from "@holdfast/core/server";
 import { errorMessage, type Hello } from "@holdfast/protocol";
 import { Content } from "../compression/content.ts";
 import type { Exchange } from "../exchange.ts";
@@ -23,6 +31,11 @@ class AnswerSink implements Sink {
     this.#bytes += bytes.length;
     this.#changed();
     return this.#bytes < this.#bytesMax;
+  }
+
+  /** All but `welcome`, which an answer begins with: nothing has left. */
+  retract(): Retracted {
+    return this.#messages.splice(1).length === 0 ? "nothing" : "dropped";
   }
 
   close(farewell: Farewell): void {

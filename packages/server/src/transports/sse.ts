@@ -1,6 +1,7 @@
 import {
   type Batch,
   Dialogue,
+  type Farewell,
   type Framing,
   framings,
   type Gate,
@@ -98,22 +99,31 @@ class PlainStream implements Framing {
       case "gap":
         this.#isEmpty = false;
         return;
+      case "unsubscribed":
+        if (message.code !== undefined) this.#refuse(new HoldfastError(message.code, message.reason));
+        return;
       case "error":
         this.refusal ??= new HoldfastError(message.code, message.message);
         return;
       case "end":
         if (this.#starts?.get(message.channel) !== message.cursor) this.#isEmpty = false;
         this.#open--;
-        if (this.hasEnded) this.#endSoon();
+        if (this.hasEnded) this.#closeSoon({ kind: "ended" });
         return;
       default:
     }
   }
 
+  /** One channel that may not be read any more ends the stream: its next request is told so. */
+  #refuse(error: HoldfastError): void {
+    this.refusal ??= error;
+    this.#closeSoon({ kind: "refused", error });
+  }
+
   /** The end itself is written first. */
-  #endSoon(): void {
+  #closeSoon(farewell: Farewell): void {
     const session = this.#session;
-    if (session !== undefined) queueMicrotask(() => session.close({ kind: "ended" }));
+    if (session !== undefined) queueMicrotask(() => session.close(farewell));
   }
 }
 

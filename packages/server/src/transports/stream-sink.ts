@@ -1,4 +1,10 @@
-import { type CodedStream, chunked, type Farewell, type Framing } from "@holdfast/core/server";
+import {
+  type CodedStream,
+  chunked,
+  type Farewell,
+  type Framing,
+  type Retracted,
+} from "@holdfast/core/server";
 import { type Bytes, chunk, encodeUtf8, errorMessage, HoldfastError } from "@holdfast/protocol";
 import type { Exchange } from "../exchange.ts";
 import type { Node } from "../node.ts";
@@ -95,6 +101,18 @@ export class StreamSink extends BufferedSink {
 
   protected put(first: Uint8Array, rest: readonly Uint8Array[] | undefined, taken?: Taken): void {
     this.#wire?.put(first, rest, taken);
+  }
+
+  protected cut(): void {
+    this.#wire?.reset();
+  }
+
+  override retract(): Retracted {
+    const became = super.retract();
+    // The end of a coded stream vouches for all that was written to it.
+    if (became !== "dropped" || this.#coded === undefined || this.#wire === undefined) return became;
+    this.cut();
+    return "cut";
   }
 
   close(farewell: Farewell): void {

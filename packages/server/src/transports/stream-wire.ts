@@ -1,5 +1,7 @@
 import type { ServerResponse } from "node:http";
-import type { Socket } from "node:net";
+import { Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import { TLSSocket } from "node:tls";
 import { lastChunk } from "@holdfast/protocol";
 import { LentSocket } from "../lent-socket.ts";
 
@@ -16,6 +18,8 @@ export interface StreamWire {
   /** What was written still goes out; then the stream ends. */
   end(): void;
   destroy(): void;
+  /** The same, with what the system still holds for the client. */
+  reset(): void;
   /** Calls back once when there is nobody at the other end any more. */
   onClose(run: () => void): void;
 }
@@ -60,6 +64,12 @@ export function writeAll(
   to.uncork();
 }
 
+/** Ends a socket at once; what the system still holds for the peer is given up as well, where that can be. */
+export function reset(socket: Duplex): void {
+  if (socket instanceof Socket && !(socket instanceof TLSSocket)) socket.resetAndDestroy();
+  else socket.destroy();
+}
+
 /** An answer as `node:http` and `node:http2` write it: HTTP/2, HTTP/1.0, and what waits behind another answer. */
 class ResponseWire implements StreamWire {
   protected readonly response: ServerResponse;
@@ -87,6 +97,10 @@ class ResponseWire implements StreamWire {
   }
 
   destroy(): void {
+    this.response.destroy();
+  }
+
+  reset(): void {
     this.response.destroy();
   }
 
@@ -150,6 +164,10 @@ class SocketWire implements StreamWire {
 
   destroy(): void {
     this.#socket.destroy();
+  }
+
+  reset(): void {
+    reset(this.#socket);
   }
 
   onClose(run: () => void): void {

@@ -25,7 +25,7 @@ import { type RawData, WebSocket, WebSocketServer } from "ws";
 import type { Farewells } from "../farewells.ts";
 import type { Node } from "../node.ts";
 import { BufferedSink } from "./buffered-sink.ts";
-import { type Taken, writeAll } from "./stream-wire.ts";
+import { reset, type Taken, writeAll } from "./stream-wire.ts";
 
 /** What `ws` closes for by itself, told as everything else is: with the outcome's code as the reason. */
 const ownReasons: ReadonlyMap<number, string> = new Map([
@@ -123,6 +123,10 @@ class WebSocketSink extends BufferedSink {
 
   protected put(first: Uint8Array, rest: readonly Uint8Array[] | undefined, taken?: Taken): void {
     writeAll(this.#socket, first, rest, taken);
+  }
+
+  protected cut(): void {
+    reset(this.#socket);
   }
 
   close(farewell: Farewell): void {
@@ -238,7 +242,9 @@ class PlainConversation implements Framing, Listening {
   /** What is said by the end of the connection is written first. */
   control(message: ControlMessage): Bytes | undefined {
     if (message.type === "end") this.#closeSoon({ kind: "ended" });
-    else if (message.type === "error" && message.ref === undefined) {
+    else if (message.type === "unsubscribed" && message.code !== undefined) {
+      this.#closeSoon({ kind: "refused", error: new HoldfastError(message.code, message.reason) });
+    } else if (message.type === "error" && message.ref === undefined) {
       this.#closeSoon({ kind: "refused", error: new HoldfastError(message.code, message.message) });
     }
     return this.#face.control(message);

@@ -5,6 +5,7 @@ import {
   framings,
   type MessageForm,
   type Principal,
+  type Retracted,
   Session,
   type Sink,
 } from "@holdfast/core/server";
@@ -89,6 +90,14 @@ abstract class LineSink implements Sink {
     if (!this.#isFull || this.line.down.bytesInFlight > 0) return;
     this.#isFull = false;
     this.onDrained();
+  }
+
+  /** What a line holds that is not full is on its way already. */
+  retract(): Retracted {
+    if (!this.#isFull) return "nothing";
+    this.#isClosed = true;
+    this.line.cut({ client: true, server: true });
+    return "cut";
   }
 
   close(farewell: Farewell): void {
@@ -219,6 +228,11 @@ export class AnswerEnd implements Sink, ServerEnd, Timed {
     checker.bound(() => `an answer on ${this.#line}`, this.#bytes, bounds.answerBytesMax);
     this.tick();
     return this.#bytes < limits.pageBytesMax;
+  }
+
+  /** All but `welcome`: nothing has left. */
+  retract(): Retracted {
+    return this.#parts.splice(1).length === 0 ? "nothing" : "dropped";
   }
 
   close(farewell: Farewell): void {
