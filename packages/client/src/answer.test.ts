@@ -12,9 +12,14 @@ test("[HTTP-1] a problem says what is wrong, and when to come back", async () =>
   const refused = { code: "overloaded", detail: "too many", retry: "retry" };
   const loss = await toLoss(problem(refused, { "Retry-After": "7" }));
   assert.ok(loss.type === "refused");
-  assert.deepEqual([loss.error.code, loss.error.message, loss.delayMs], ["overloaded", "too many", 7_000]);
+  assert.deepEqual(
+    [loss.error.code, loss.error.message, loss.error.retryAfterMs],
+    ["overloaded", "too many", 7_000],
+  );
+  const exact = await toLoss(problem({ ...refused, retryAfterMs: 6_100 }, { "Retry-After": "7" }));
+  assert.ok(exact.type === "refused" && exact.error.retryAfterMs === 6_100);
   const other = await toLoss(problem(refused, { "Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT" }));
-  assert.ok(other.type === "refused" && !("delayMs" in other));
+  assert.ok(other.type === "refused" && other.error.retryAfterMs === undefined);
 });
 
 test("[CLI-9] a problem of a later version counts by its retry; what is no problem of ours is a failure", async () => {

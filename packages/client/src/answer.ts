@@ -69,10 +69,10 @@ export async function toLoss(response: Response): Promise<Loss> {
   const problem = await readJson(response, () => {});
   if (!isRecord(problem) || typeof problem["code"] !== "string") return failed;
   if (!isErrorCode(problem["code"]) && typeof problem["retry"] !== "string") return failed;
-  const delayMs = retryAfterMs(response);
-  return { type: "refused", error: toError(problem), ...(delayMs === undefined ? {} : { delayMs }) };
+  return { type: "refused", error: toError({ retryAfterMs: retryAfterMs(response), ...problem }) };
 }
 
+/** In whole seconds; the document says it more exactly. */
 function retryAfterMs(response: Response): number | undefined {
   const text = response.headers.get("retry-after");
   return text !== null && /^\d{1,6}$/.test(text) ? Number(text) * 1000 : undefined;

@@ -59,6 +59,7 @@ export interface HoldfastErrorOptions {
   readonly cause?: unknown;
   readonly cursor?: string;
   readonly retryAfterMs?: number;
+  readonly limit?: string;
 }
 
 /** An outcome with the sentence that says what happened and what to do. */
@@ -69,12 +70,15 @@ export class HoldfastError extends Error {
   readonly cursor: string | undefined;
   /** When trying again may help, in ms from now, where the server chose a time. */
   readonly retryAfterMs: number | undefined;
+  /** The setting that was the reason, where it was a limit: a name of `Limits`, or the setting's path. Rule BND-2. */
+  readonly limit: string | undefined;
 
   constructor(code: ErrorCode, detail?: string, options: HoldfastErrorOptions = {}) {
     super(detail ?? `${outcomes[code].title}.`, options.cause === undefined ? {} : { cause: options.cause });
     this.code = code;
     this.cursor = options.cursor;
     this.retryAfterMs = options.retryAfterMs;
+    this.limit = options.limit;
   }
 
   get status(): number {
@@ -106,6 +110,7 @@ export interface Problem {
   readonly retry: Retry;
   readonly cursor?: string;
   readonly retryAfterMs?: number;
+  readonly limit?: string;
 }
 
 export function toProblem(error: HoldfastError): Problem {
@@ -119,5 +124,6 @@ export function toProblem(error: HoldfastError): Problem {
     retry,
     ...(error.cursor === undefined ? {} : { cursor: error.cursor }),
     ...(error.retryAfterMs === undefined ? {} : { retryAfterMs: error.retryAfterMs }),
+    ...(error.limit === undefined ? {} : { limit: error.limit }),
   };
 }

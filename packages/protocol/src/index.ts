@@ -1,6 +1,7 @@
 export * from "./bytes.ts";
 export * from "./channel.ts";
 export * from "./client-messages.ts";
+export * from "./close-reason.ts";
 export * from "./codec.ts";
 export { crc32Shift, joinCrc32 } from "./crc32.ts";
 export * from "./cursor.ts";

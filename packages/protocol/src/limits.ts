@@ -23,10 +23,40 @@ export interface Limits {
   readonly headersTimeoutMs: number;
   readonly headersBytesMax: number;
   readonly bodyTimeoutMs: number;
+  /** Request bodies of one node that are being read, in bytes that have come. */
+  readonly bodiesBytesMax: number;
+  /** The events of one `/state`; the newest are answered. */
+  readonly stateBytesMax: number;
   /** Connections of one node, upgraded and streaming ones included. */
   readonly connectionsMax: number;
   /** How old a WebSocket or event stream becomes before its client is asked to go elsewhere; 0 never asks. Rule CALM-4. */
   readonly connectionAgeMsMax: number;
+  /** Streams, WebSockets and held answers of one user on one node; 0 has no such bound. */
+  readonly connectionsPerUserMax: number;
+  /** Connections of one client address, an IPv6 network of 64 bits counting as one; 0 has no such bound. */
+  readonly connectionsPerAddressMax: number;
+  /** Streams, WebSockets and held answers that one node begins in a second; 0 has no such bound. */
+  readonly handshakesPerSecond: number;
+  /** The same for one client address. */
+  readonly handshakesPerAddressPerSecond: number;
+  /** Streams of one HTTP/2 connection. */
+  readonly http2StreamsMax: number;
+  /** How long a connection on which nothing is asked stays open. */
+  readonly keepAliveTimeoutMs: number;
+  /** How long a session stays that has no subscription and says nothing but pings; 0 keeps it. */
+  readonly idleTimeoutMs: number;
+  /** What one client says on a WebSocket in a second, in messages, pings and pongs; beyond, it is read more slowly. 0 has no such bound. */
+  readonly messagesPerSecond: number;
+  /** Events and signals of one user in a second, or of one address where nobody says who it is; 0 has no such bound. */
+  readonly publishesPerUserPerSecond: number;
+  /** Events of one channel in a second, from clients; a namespace may have its own. 0 has no such bound. */
+  readonly publishesPerChannelPerSecond: number;
+  /** What is left of any rate is saved up for so long, to be used at once. */
+  readonly rateBurstMs: number;
+  /** Users, channels and addresses whose rates are remembered, of each kind. */
+  readonly rateKeysMax: number;
+  /** Channels that one node follows for its readers. */
+  readonly channelsFollowedMax: number;
   /** Unsent bytes of one connection beyond which nothing more is written to it. */
   readonly connectionBufferBytesMax: number;
   /** How long a full connection may take nothing before it is closed; 0 never closes it. */
@@ -55,8 +85,23 @@ export const defaultLimits: Limits = {
   headersTimeoutMs: 10_000,
   headersBytesMax: 16 * 1024,
   bodyTimeoutMs: 15_000,
+  bodiesBytesMax: 128 * 1024 * 1024,
+  stateBytesMax: 16 * 1024 * 1024,
   connectionsMax: 15_000,
   connectionAgeMsMax: 3_600_000,
+  connectionsPerUserMax: 1000,
+  connectionsPerAddressMax: 1000,
+  handshakesPerSecond: 0,
+  handshakesPerAddressPerSecond: 50,
+  http2StreamsMax: 250,
+  keepAliveTimeoutMs: 65_000,
+  idleTimeoutMs: 600_000,
+  messagesPerSecond: 1000,
+  publishesPerUserPerSecond: 1000,
+  publishesPerChannelPerSecond: 0,
+  rateBurstMs: 10_000,
+  rateKeysMax: 100_000,
+  channelsFollowedMax: 100_000,
   connectionBufferBytesMax: 64 * 1024,
   stalledMsMax: 300_000,
   signalKeysMax: 1000,

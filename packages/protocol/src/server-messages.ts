@@ -86,6 +86,7 @@ export type ControlMessage =
       readonly channel?: string;
       readonly cursor?: string;
       readonly retryAfterMs?: number;
+      readonly limit?: string;
     };
 
 export interface EventsMessage {
@@ -111,7 +112,18 @@ export function errorMessage(
     ...about,
     ...(error.cursor === undefined ? {} : { cursor: error.cursor }),
     ...(error.retryAfterMs === undefined ? {} : { retryAfterMs: error.retryAfterMs }),
+    ...(error.limit === undefined ? {} : { limit: error.limit }),
   };
+}
+
+/** The outcome that a message tells. */
+export function errorOf(message: ControlMessage & { type: "error" }): HoldfastError {
+  const { code, message: detail, cursor, retryAfterMs, limit } = message;
+  return new HoldfastError(code, detail, {
+    ...(cursor === undefined ? {} : { cursor }),
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    ...(limit === undefined ? {} : { limit }),
+  });
 }
 
 /** The JSON of an `events` message around events that are JSON already. */
@@ -183,6 +195,7 @@ const fieldsByType: {
     channel: optional(text),
     cursor: optional(text),
     retryAfterMs: optional(duration),
+    limit: optional(text),
   },
 };
 

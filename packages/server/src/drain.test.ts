@@ -33,7 +33,7 @@ test("[HTTP-3] [CALM] readiness is red before anybody is let go", async (t) => {
   assert.match(stream.text, /event: reconnect/);
 });
 
-test("[CALM] everybody is told when to come back, at times that spread, and closed as the table says", async (t) => {
+test("[CALM] [LIM-4] everybody is told when to come back, at times that spread, and closed as the table says", async (t) => {
   const { holdfast, url } = await startNode(t);
   const plain = await SocketClient.open(t, `${url}/channels/a`);
   const clients = await Promise.all([1, 2, 3].map(() => SocketClient.open(t, `${url}/connect`)));
@@ -45,8 +45,9 @@ test("[CALM] everybody is told when to come back, at times that spread, and clos
   await holdfast.close({ spreadMs: 5000 });
   const delays: number[] = [stream.messages.at(-1).delayMs];
   for (const client of [plain, ...clients]) {
-    assert.deepEqual(await client.closes(), { code: 1012, reason: "drain" });
+    const closed = await client.closes();
     const last = client.messages.at(-1);
+    assert.deepEqual(closed, { code: 1012, reason: `drain; retry-after-ms=${last.delayMs}` });
     assert.deepEqual([last.type ?? last.control, last.reason], ["reconnect", "drain"]);
     delays.push(last.delayMs);
   }

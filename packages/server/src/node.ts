@@ -117,6 +117,8 @@ export class Node {
       neighbours: settings.neighbours,
       onError: (fault) =>
         this.log({ level: "error", message: "A session failed.", error: thrownField(fault) }),
+      onRefusal: (limit) => this.meters.refused(limit),
+      random: Math.random,
     });
     this.readiness = new Readiness(this);
     this.compression = settings.compression && new NodeCompression(settings.compression);

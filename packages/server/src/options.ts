@@ -105,7 +105,19 @@ export class ConfigurationError extends Error {
 }
 
 /** These limits can be switched off by 0. */
-const mayBeZero = new Set<keyof Limits>(["stalledMsMax", "presenceGraceMs", "connectionAgeMsMax"]);
+const mayBeZero = new Set<keyof Limits>([
+  "stalledMsMax",
+  "presenceGraceMs",
+  "connectionAgeMsMax",
+  "connectionsPerUserMax",
+  "connectionsPerAddressMax",
+  "handshakesPerSecond",
+  "handshakesPerAddressPerSecond",
+  "idleTimeoutMs",
+  "messagesPerSecond",
+  "publishesPerUserPerSecond",
+  "publishesPerChannelPerSecond",
+]);
 
 const wholeFrom = (min: number) => {
   const message = `must be a whole number from ${min} up`;
@@ -129,6 +141,7 @@ const namespace = v.strictObject(
     maxLag: v.optional(wholeFrom(0)),
     tailEventsMax: v.optional(wholeFrom(1)),
     tailBytesMax: v.optional(wholeFrom(1)),
+    publishesPerSecond: v.optional(wholeFrom(0)),
     retention: v.optional(retention),
   },
   "must be an object of settings",

@@ -2,22 +2,18 @@ import { STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
 import { type HoldfastError, toProblem } from "@holdfast/protocol";
 import type { Deadlines } from "./deadlines.ts";
+import { retryAfterSeconds, withRetryAfter } from "./limits/retry-after.ts";
 
-/** Seconds that come with an outcome that a client may try again, drawn so that clients spread. */
-function retryAfter(error: HoldfastError): string | undefined {
-  if (error.retry !== "retry" || error.code === "timed_out") return undefined;
-  return String(1 + Math.floor(Math.random() * 5));
-}
-
-/** An outcome as an HTTP answer. RFC 9457; rule HTTP-1. */
-export function problemAnswer(error: HoldfastError): { headers: Record<string, string>; body: string } {
-  const after = retryAfter(error);
+/** An outcome as an HTTP answer. RFC 9457; rules HTTP-1, LIM-2. */
+export function problemAnswer(thrown: HoldfastError): { headers: Record<string, string>; body: string } {
+  const error = withRetryAfter(thrown);
+  const { retryAfterMs } = error;
   return {
     headers: {
       "Content-Type": "application/problem+json",
       "Cache-Control": "no-store",
       "X-Content-Type-Options": "nosniff",
-      ...(after === undefined ? {} : { "Retry-After": after }),
+      ...(retryAfterMs === undefined ? {} : { "Retry-After": retryAfterSeconds(retryAfterMs) }),
       ...(error.code === "unauthenticated" ? { "WWW-Authenticate": "Bearer" } : {}),
     },
     body: JSON.stringify(toProblem(error)),

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { Backoff } from "./backoff.ts";
 
-const bounds = { backoffBaseMs: 1000, backoffCapMs: 30_000, stableMs: 10_000 };
+const bounds = { backoffBaseMs: 1000, backoffCapMs: 30_000, stableMs: 10_000, serverDelayCapMs: 60_000 };
 
 test("[CLI-8] the bound doubles with every failure, up to the cap", () => {
   const backoff = new Backoff(bounds, () => 0.999_999);
@@ -36,6 +36,14 @@ test("[CLI-8] only a stable period makes it start over", () => {
   backoff.held(10_000);
   assert.equal(backoff.failures, 0);
   assert.equal(backoff.next(), 500);
+});
+
+test("[CLI-8] a delay beyond reason strands nobody, and those who were told it do not come back together", () => {
+  for (const absurd of [60_001, 99_999_999_000, Infinity]) {
+    const delays = [0, 0.5, 0.99].map((chance) => new Backoff(bounds, () => chance).next(absurd));
+    assert.deepEqual(delays, [30_000, 45_000, 59_700]);
+  }
+  assert.equal(new Backoff(bounds, () => 0).given(60_000), 60_000);
 });
 
 test("[CLI-8] a delay that the server gave wins, and counts as a failure all the same", () => {

@@ -79,7 +79,7 @@ export class Connection {
     this.#credential = credential;
     this.#subscriptions = subscriptions;
     this.#publishing = publishing;
-    this.#posts = new Posts(turn, publishing, instance);
+    this.#posts = new Posts(turn, publishing, renewBackoff, instance);
     this.#ladder = ladder;
     this.#recovery = recovery;
     this.#reporter = new StateReporter(turn, timing.graceMs);
@@ -107,6 +107,7 @@ export class Connection {
       this.#lifeline.deadline,
       this.#subscriptions.deadline,
       this.#publishing.deadline,
+      this.#posts.deadline,
       this.#credential.deadline,
       this.#reporter.deadline,
     );
@@ -291,6 +292,7 @@ export class Connection {
     if (isLate) this.wake(false, now);
     this.#credential.tick();
     this.#publishing.tick();
+    this.#posts.tick();
     this.#lifeline.tick();
   }
 

@@ -73,11 +73,11 @@ export interface Post {
 export type Posted = { readonly type: "answered"; readonly json: unknown } | Loss;
 
 /**
- * Why a link or a request ended: `refused` when the server spoke, with the delay it asked for; `failed` when
+ * Why a link or a request ended: `refused` when the server spoke, whose error has the delay it asked for; `failed` when
  * nothing that speaks this protocol answered; `ended` when a stream ended by itself.
  */
 export type Loss =
-  | { readonly type: "refused"; readonly error: HoldfastError; readonly delayMs?: number }
+  | { readonly type: "refused"; readonly error: HoldfastError }
   | { readonly type: "failed"; readonly reason: string }
   | { readonly type: "ended" };
 

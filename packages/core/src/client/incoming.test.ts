@@ -106,6 +106,30 @@ test("[ERR-1] a close says what its reason names, else what its code does", () =
   assert.equal(closeError(1009, ""), undefined, "a proxy's limit is no reason to give up for good");
 });
 
+test("[LIM-4] a close says when to come back, also where its reason is that of a reconnect", () => {
+  const said = [
+    closeError(4429, "too_many_connections; retry-after-ms=1500"),
+    closeError(1012, "drain; retry-after-ms=2500"),
+    closeError(1013, "overloaded"),
+  ];
+  assert.deepEqual(
+    said.map((error) => [error?.code, error?.retryAfterMs]),
+    [
+      ["too_many_connections", 1500],
+      ["draining", 2500],
+      ["overloaded", undefined],
+    ],
+  );
+});
+
+test("[LIM-3] an error says when to come back and which limit it was; a delay that is none is ignored", () => {
+  const json = { code: "rate_limited", message: "m", retryAfterMs: 700, limit: "x" };
+  assert.deepEqual([toError(json).retryAfterMs, toError(json).limit], [700, "x"]);
+  for (const retryAfterMs of [-1, "700", null, Infinity]) {
+    assert.equal(toError({ ...json, retryAfterMs }).retryAfterMs, undefined);
+  }
+});
+
 test("[CLI-9] an error of a later version counts by its retry", () => {
   assert.equal(toError({ code: "too_shiny", message: "m", retry: "never" }).retry, "never");
   assert.equal(toError({ code: "too_shiny", message: "m", retry: "retry" }).retry, "retry");

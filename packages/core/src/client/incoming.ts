@@ -5,6 +5,7 @@ import {
   HoldfastError,
   isErrorCode,
   outcomes,
+  parseCloseReason,
   parseCursor,
   parseEvent,
   quoted,
@@ -104,9 +105,13 @@ function decodeBatch({ channel, events, ...span }: EventsMessage, size: number):
 
 /** An `error` message, or the body of an error answer, as an error; a code of a later version counts by its `retry`. */
 export function toError(json: Record<string, unknown>): HoldfastError {
-  const { code, cursor } = json;
+  const { code, cursor, retryAfterMs, limit } = json;
   const detail = String(json["message"] ?? json["detail"] ?? code);
-  const options = typeof cursor === "string" ? { cursor } : {};
+  const options = {
+    ...(typeof cursor === "string" ? { cursor } : {}),
+    ...(isDelay(retryAfterMs) ? { retryAfterMs } : {}),
+    ...(typeof limit === "string" ? { limit } : {}),
+  };
   if (isErrorCode(code)) return new HoldfastError(code, detail, options);
   const retry = json["retry"];
   const nearest =
@@ -114,13 +119,19 @@ export function toError(json: Record<string, unknown>): HoldfastError {
   return new HoldfastError(nearest, `${String(code)}: ${detail}`, options);
 }
 
-/** What a WebSocket's close says, or `undefined` when it says nothing of this protocol. Rule ERR-1. */
-export function closeError(closeCode: number, reason: string): HoldfastError | undefined {
-  if (isErrorCode(reason)) return new HoldfastError(reason);
+function isDelay(value: unknown): value is number {
+  return typeof value === "number" && value >= 0 && Number.isFinite(value);
+}
+
+/** What a WebSocket's close says, or `undefined` when it says nothing of this protocol. Rules ERR-1, LIM-4. */
+export function closeError(closeCode: number, text: string): HoldfastError | undefined {
+  const { code: reason, retryAfterMs } = parseCloseReason(text);
+  const options = retryAfterMs === undefined ? {} : { retryAfterMs };
+  if (isErrorCode(reason)) return new HoldfastError(reason, undefined, options);
   for (const [code, outcome] of Object.entries(outcomes)) {
     // Proxies use the codes below 4000 as well, so without a reason these never say more than "try again".
     const meant = outcome.closeCode === closeCode && (closeCode >= 4000 || outcome.retry === "retry");
-    if (meant && isErrorCode(code)) return new HoldfastError(code, reason || undefined);
+    if (meant && isErrorCode(code)) return new HoldfastError(code, reason || undefined, options);
   }
   return undefined;
 }

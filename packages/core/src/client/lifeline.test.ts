@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { HoldfastError } from "@holdfast/protocol";
 import type { ConnectionOptions } from "./options.ts";
 import { events, limits, Rig, received, welcomeMessage } from "./rig.test.ts";
 
@@ -73,6 +74,30 @@ test("[CLI-6] accepted and then silent, a transport is given up when plain HTTP 
   rig.probed(true);
   assert.equal(rig.transport, "sse");
   assert.equal(rig.now, 5_000);
+});
+
+test("[LIM-2] [LIM-4] [CLI-8] who is refused comes back when the server said, and by the same transport", () => {
+  const rig = new Rig(duplex);
+  rig.subscribe("a");
+  const error = new HoldfastError("overloaded", undefined, { retryAfterMs: 7000 });
+  const refuse = () => {
+    const { link } = rig;
+    rig.open.delete(link);
+    rig.turn((connection, now) => connection.linkLost(link, { type: "refused", error }, now));
+  };
+  for (let time = 0; time < 2; time++) {
+    refuse();
+    rig.advance(6999);
+    assert.equal(rig.open.size, 0);
+    rig.advance(1);
+    assert.equal(rig.transport, "websocket");
+    rig.welcome();
+  }
+  rig.say(rig.link, { type: "reconnect", delayMs: 99_999_999_999, reason: "drain" });
+  rig.lose();
+  const { length } = rig.all("open");
+  rig.advance(300_000);
+  assert.ok(rig.all("open").length > length, "whatever it asks for, a server strands nobody");
 });
 
 test("[CLI-6] bytes that are no message do not make a stream good", () => {

@@ -169,7 +169,7 @@ export class Lifeline {
       link.welcomed(message.heartbeatMs, message.limits, this.#now);
       this.#parts.credential.proven();
     } else if (message?.type === "reconnect") {
-      link.reconnectAt = this.#now + message.delayMs;
+      link.reconnectAt = this.#now + this.#parts.renewBackoff.given(message.delayMs);
     }
     if (link.mayPing(this.#now)) this.#ping(link);
   }
@@ -335,7 +335,7 @@ export class Lifeline {
 }
 
 function delayOf(loss: Loss): number | undefined {
-  return loss.type === "refused" ? loss.delayMs : undefined;
+  return loss.type === "refused" ? loss.error.retryAfterMs : undefined;
 }
 
 function isUnauthenticated(loss: Loss): boolean {

@@ -1,4 +1,5 @@
 import type { HoldfastError } from "@holdfast/protocol";
+import type { Backoff } from "./backoff.ts";
 import type { Credential } from "./credential.ts";
 import type { Post, Posted, Turn } from "./effects.ts";
 import type { Publishing } from "./publishing.ts";
@@ -14,11 +15,13 @@ type Errand = { readonly token: string | undefined } & (
 export class Posts {
   readonly #turn: Turn;
   readonly #publishing: Publishing;
+  readonly #backoff: Backoff;
   readonly #signals: Signals;
   readonly #errands = new Map<number, Errand>();
 
-  constructor(turn: Turn, publishing: Publishing, instance: string) {
+  constructor(turn: Turn, publishing: Publishing, backoff: Backoff, instance: string) {
     this.#turn = turn;
+    this.#backoff = backoff;
     this.#publishing = publishing;
     this.#signals = new Signals(instance, 100);
   }
@@ -36,7 +39,7 @@ export class Posts {
 
   flushSignals(credential: Credential): void {
     if (!this.#signals.isWaiting || !credential.ready()) return;
-    for (const { channel, post } of this.#signals.nextPosts()) {
+    for (const { channel, post } of this.#signals.nextPosts(this.#turn.now)) {
       this.#send(post, { type: "signal", channel, token: credential.token });
     }
   }
@@ -52,10 +55,24 @@ export class Posts {
     const errand = this.#errands.get(id);
     if (errand === undefined) return undefined;
     this.#errands.delete(id);
-    if (errand.type === "signal") this.#signals.posted(errand.channel);
+    if (errand.type === "signal") this.#signals.posted(errand.channel, this.#heldUntil(posted));
     else this.#publishing.posted(errand.ref, posted);
     const isUnauthenticated = posted.type === "refused" && posted.error.retry === "reauthenticate";
     return isUnauthenticated ? { token: errand.token, error: posted.error } : undefined;
+  }
+
+  #heldUntil(posted: Posted): number | undefined {
+    const delayMs = posted.type === "refused" ? posted.error.retryAfterMs : undefined;
+    return delayMs === undefined ? undefined : this.#turn.now + this.#backoff.given(delayMs);
+  }
+
+  /** When signals that the server did not take may go. */
+  get deadline(): number {
+    return this.#signals.deadline;
+  }
+
+  tick(): void {
+    this.#signals.release(this.#turn.now);
   }
 
   clear(): void {

@@ -337,13 +337,63 @@ test("[CLI-4] a POST that was lost is sent again with the same ids, before the n
 test("[CLI-9] a POST that was refused waits as long as the server says, and tries again", () => {
   const rig = new Rig({ need: "receive" });
   rig.publish(1, "a", 1);
-  posted(rig, { type: "refused", error: new HoldfastError("overloaded"), delayMs: 4000 });
+  posted(rig, { type: "refused", error: new HoldfastError("overloaded", undefined, { retryAfterMs: 4000 }) });
   rig.advance(3999);
   assert.equal(rig.all("post").length, 1);
   rig.advance(1);
   assert.equal(rig.all("post").length, 2);
   posted(rig, { type: "refused", error: new HoldfastError("forbidden") });
   assert.equal(failure(rig)?.code, "forbidden");
+});
+
+test("[LIM-1] [ACK-4] what is beyond the rate waits as told, with what comes after it in its channel, and other channels go on", () => {
+  const rig = new Rig({ need: "duplex", transports: ["websocket"] });
+  rig.publish(1, "a", 1);
+  rig.welcome();
+  rig.publish(2, "a", 2);
+  rig.say(rig.link, {
+    type: "error",
+    code: "rate_limited",
+    message: "m",
+    retry: "retry",
+    ref: 1,
+    retryAfterMs: 700,
+  });
+  rig.publish(3, "a", 3);
+  rig.publish(4, "b", 4);
+  const sent = () =>
+    rig
+      .sent(rig.link)
+      .filter(({ type }) => type === "publish")
+      .map(({ channel, events }) => [channel, (events as { data: number }[]).map(({ data }) => data)]);
+  assert.deepEqual(sent(), [
+    ["a", [1]],
+    ["b", [4]],
+  ]);
+  rig.advance(699);
+  assert.equal(sent().length, 2);
+  rig.advance(1);
+  assert.deepEqual(sent().at(-1), ["a", [1, 2, 3]]);
+  assert.deepEqual(rig.all("unpublished"), []);
+});
+
+test("[LIM-1] signals over HTTP wait as told as well, and only the newest goes on", () => {
+  const rig = new Rig({ need: "receive" });
+  const signal = (data: number) => rig.turn((connection, now) => connection.signal("a", "x", data, now));
+  signal(1);
+  posted(rig, {
+    type: "refused",
+    error: new HoldfastError("rate_limited", undefined, { retryAfterMs: 700 }),
+  });
+  signal(2);
+  signal(3);
+  rig.advance(699);
+  assert.equal(rig.all("post").length, 1);
+  rig.advance(1);
+  assert.deepEqual(
+    rig.all("post").map(({ body }) => JSON.parse(body).data),
+    [1, 3],
+  );
 });
 
 test("an answer that is none is no acknowledgement", () => {

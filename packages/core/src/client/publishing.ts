@@ -202,12 +202,12 @@ export class Publishing {
   }
 
   /** The server refused a message: tries again where that can help. */
-  refused(ref: number, error: HoldfastError, delayMs?: number): void {
+  refused(ref: number, error: HoldfastError): void {
     const flight = this.#flights.get(ref);
     if (flight === undefined) return;
     this.#return(ref, flight);
     if (error.retry === "never") this.#refuse(flight.channel, flight.pending, error);
-    else this.#hold(flight.channel, delayMs);
+    else this.#hold(flight.channel, error.retryAfterMs);
   }
 
   /** What came of a POST. */
@@ -215,7 +215,7 @@ export class Publishing {
     const flight = this.#flights.get(ref);
     if (flight === undefined) return;
     if (posted.type === "refused") {
-      this.refused(ref, posted.error, posted.delayMs);
+      this.refused(ref, posted.error);
       return;
     }
     try {

@@ -1,4 +1,5 @@
 import type { Post } from "./effects.ts";
+import { earliest } from "./timing.ts";
 
 /**
  * Signals on their way over HTTP: one POST a channel at a time, and of those that wait the newest of each key, as a
@@ -9,6 +10,8 @@ export class Signals {
   readonly #keysMax: number;
   readonly #waiting = new Map<string, Map<string, unknown>>();
   readonly #posting = new Set<string>();
+  /** Channels whose signals the server does not take before a moment. */
+  readonly #heldUntil = new Map<string, number>();
 
   constructor(instance: string, keysMax: number) {
     this.#instance = instance;
@@ -29,11 +32,16 @@ export class Signals {
     return this.#waiting.size > 0;
   }
 
-  nextPosts(): readonly { readonly channel: string; readonly post: Post }[] {
+  /** When something that is held back may go. */
+  get deadline(): number {
+    return earliest(...this.#heldUntil.values());
+  }
+
+  nextPosts(now: number): readonly { readonly channel: string; readonly post: Post }[] {
     const posts: { channel: string; post: Post }[] = [];
     for (const [channel, keys] of this.#waiting) {
       const next = keys.entries().next().value;
-      if (this.#posting.has(channel) || next === undefined) continue;
+      if (this.#posting.has(channel) || this.#isHeld(channel, now) || next === undefined) continue;
       const [key, data] = next;
       keys.delete(key);
       if (keys.size === 0) this.#waiting.delete(channel);
@@ -52,12 +60,23 @@ export class Signals {
     };
   }
 
-  /** Whatever came of it: a signal is not sent twice. */
-  posted(channel: string): void {
+  #isHeld(channel: string, now: number): boolean {
+    return now < (this.#heldUntil.get(channel) ?? -Infinity);
+  }
+
+  /** What was held back until now may go. */
+  release(now: number): void {
+    for (const [channel, until] of this.#heldUntil) if (until <= now) this.#heldUntil.delete(channel);
+  }
+
+  /** Whatever came of it: a signal is not sent twice. The next one waits where the server asked for that. */
+  posted(channel: string, heldUntil?: number): void {
     this.#posting.delete(channel);
+    if (heldUntil !== undefined) this.#heldUntil.set(channel, heldUntil);
   }
 
   clear(): void {
     this.#waiting.clear();
+    this.#heldUntil.clear();
   }
 }

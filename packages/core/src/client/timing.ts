@@ -5,6 +5,8 @@ export interface Timing {
   /** The first backoff lies between 0 and this; each further one doubles the bound. */
   readonly backoffBaseMs: number;
   readonly backoffCapMs: number;
+  /** A server that asks for a longer delay is not obeyed to the letter: a mistake of one digit must not strand a client. */
+  readonly serverDelayCapMs: number;
   /** A link that held this long proves that things are well again. */
   readonly stableMs: number;
   /** A recovery shorter than this is not reported as trouble. */
@@ -31,6 +33,7 @@ export const defaultTiming: Timing = {
   firstByteTimeoutMs: 5_000,
   backoffBaseMs: 1_000,
   backoffCapMs: 30_000,
+  serverDelayCapMs: 300_000,
   stableMs: 10_000,
   graceMs: 2_000,
   lingerMs: 1_000,

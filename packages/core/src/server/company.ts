@@ -4,6 +4,7 @@ import type { Hub } from "./hub.ts";
 import type { Hubs } from "./hubs.ts";
 import type { Listener } from "./news.ts";
 import type { Action, Principal } from "./principal.ts";
+import type { Source } from "./publish-rates.ts";
 
 /** What a session offers to its part in lobbies. */
 export interface CompanyHost {
@@ -11,6 +12,8 @@ export interface CompanyHost {
   readonly hubs: Hubs;
   readonly instance: string;
   readonly principal: Principal;
+  /** Who publishes and signals, as far as that is counted. */
+  readonly source: Source;
   notice(notice: Notice): void;
   /** Rejects with `forbidden` or `unauthenticated`. */
   demand(action: Action, channel: string): Promise<void>;
@@ -70,7 +73,8 @@ export class Company {
   signal(channel: string, key: string, data: unknown): Promise<void> {
     return this.#inTurn(channel, async () => {
       await this.#host.demand("signal", channel);
-      const { hubs, instance, principal } = this.#host;
+      const { hubs, instance, principal, source } = this.#host;
+      hubs.spend(source, undefined, 1);
       const from = principal.user === undefined ? {} : { from: principal.user };
       await hubs.signal(channel, key, data, { instance, ...from });
     });
@@ -97,8 +101,8 @@ export class Company {
     }
     const attendance =
       this.#attendances.get(channel) ?? this.attend(hub, { signals: false, presence: false });
-    const { instance, principal } = this.#host;
-    hub.lobby.enter(attendance, instance, data, principal.user);
+    const { hubs, instance, principal } = this.#host;
+    hubs.counting(() => hub.lobby.enter(attendance, instance, data, principal.user));
     attendance.joined = { instance, data };
   }
 

@@ -70,8 +70,13 @@ export class Dialogue {
 
   tick(now: number): void {
     const { is } = this.#phase;
-    if (is === "open" || now < this.#greetBy) this.#options.session.tick(now);
-    else this.#hangUp(is === "greeting" ? silent() : unchecked());
+    const { session } = this.#options;
+    if (is === "open" || now < this.#greetBy) {
+      session.tick(now);
+      return;
+    }
+    session.hubs.refused("helloTimeoutMs");
+    this.#hangUp(is === "greeting" ? silent() : unchecked());
   }
 
   /** Takes one message of the client. */
@@ -228,7 +233,7 @@ function outOfTurn(): HoldfastError {
 }
 
 function silent(): HoldfastError {
-  return new HoldfastError("timed_out", 'No "hello" came in time.');
+  return new HoldfastError("timed_out", 'No "hello" came in time.', { limit: "helloTimeoutMs" });
 }
 
 function unchecked(): HoldfastError {

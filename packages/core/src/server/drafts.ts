@@ -6,6 +6,7 @@ export function checkDrafts(drafts: readonly Draft[], { publishEventsMax, eventB
     throw new HoldfastError(
       "too_large",
       `A batch holds at most ${publishEventsMax} events; this one has ${drafts.length}. Send several.`,
+      { limit: "publishEventsMax" },
     );
   }
   for (const { payload } of drafts) {
@@ -14,6 +15,7 @@ export function checkDrafts(drafts: readonly Draft[], { publishEventsMax, eventB
     throw new HoldfastError(
       "too_large",
       `An event carries at most ${eventBytesMax} bytes; this one has ${bytes}.`,
+      { limit: "eventBytesMax" },
     );
   }
 }

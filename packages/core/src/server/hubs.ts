@@ -14,6 +14,7 @@ import { Hub, type HubHost } from "./hub.ts";
 import { checkData, type Lobby, type Sender } from "./lobby.ts";
 import type { LobbyNews, Neighbours } from "./neighbours.ts";
 import { type Page, Pages } from "./page.ts";
+import { PublishRates, type Source } from "./publish-rates.ts";
 import type { Reader, Receiver } from "./reader.ts";
 import { Registry } from "./registry.ts";
 import type { NamespaceSettings } from "./settings.ts";
@@ -34,6 +35,10 @@ export interface HubsOptions {
   turn?(): Promise<void>;
   /** Hears of faults: whatever was thrown that is no outcome, and which no client is told in its own words. */
   onError?(fault: unknown): void;
+  /** Hears that a limit was the reason to refuse something. */
+  onRefusal?(limit: string): void;
+  /** Yields numbers from 0 up to, but not including, 1, by which those who are told to wait are spread. 0 unless given. */
+  random?(): number;
   /** Other nodes behind the same address, where there are any. */
   readonly neighbours?: Neighbours | undefined;
 }
@@ -64,6 +69,7 @@ export class Hubs {
   readonly #troubled = new Set<Hub>();
   readonly #pages: Pages;
   readonly #pageLimits: ReadLimits;
+  readonly #rates: PublishRates;
   /** Lobbies with a member that is leaving. */
   readonly #leaving = new Set<Lobby>();
   #sweepAt = never;
@@ -74,12 +80,19 @@ export class Hubs {
     this.#options = options;
     const { limits, clock, broker } = options;
     this.#hubs = new Registry({
+      hubsMax: limits.channelsFollowedMax,
+      refused: (limit) => this.refused(limit),
       now: () => clock.now(),
       open: (channel) => this.#open(channel),
       dropped: (hub) => this.#dropped(hub),
     });
     this.#pages = new Pages(broker);
     this.#pageLimits = { eventsMax: limits.pageEventsMax, bytesMax: limits.pageBytesMax };
+    this.#rates = new PublishRates({
+      limits,
+      perSecondOf: (channel) => options.settings(namespaceOf(channel)).publishesPerSecond,
+      random: () => options.random?.() ?? 0,
+    });
     this.#auditAt = clock.now() + limits.heartbeatMs;
     options.neighbours?.join((from, news) => this.#hear(from, news));
   }
@@ -125,6 +138,7 @@ export class Hubs {
   clockSet(now: number): void {
     this.#auditAt = now + this.#options.limits.heartbeatMs;
     if (this.#troubleAt !== never) this.#troubleAt = now + troubleMs;
+    this.#rates.clear();
   }
 
   /** When `tick` must be called next, in ms since 1970. */
@@ -179,6 +193,22 @@ export class Hubs {
     } catch {
       // Who listens for faults must not make one of its own, least of all in the middle of a delivery.
     }
+  }
+
+  /** Counts a refusal for which a limit was the reason. */
+  refused(limit: string): void {
+    this.#options.onRefusal?.(limit);
+  }
+
+  /**
+   * Counts what a client is about to publish or, without a channel, to signal; throws `rate_limited` when that is more than it may now.
+   * Rule LIM-1.
+   */
+  spend(source: Source, channel: string | undefined, events: number): void {
+    const refusal = this.#rates.take(source, channel, events, this.#options.clock.now());
+    if (refusal === undefined) return;
+    if (refusal.limit !== undefined) this.refused(refusal.limit);
+    throw refusal;
   }
 
   #host(channel: string): HubHost {
@@ -266,11 +296,21 @@ export class Hubs {
    */
   async publish(channel: string, drafts: readonly Draft[], ifMatch?: Cursor): Promise<AppendResult> {
     const { limits, broker } = this.#options;
-    checkDrafts(drafts, limits);
+    this.counting(() => checkDrafts(drafts, limits));
     if (ifMatch !== undefined && !broker.capabilities.conditionalAppend) {
       throw new HoldfastError("unsupported", `The broker ${broker.name} has no conditional append.`);
     }
     return await broker.append(channel, drafts, ifMatch);
+  }
+
+  /** Does what may throw for a limit, and counts it where it does. */
+  counting(work: () => void): void {
+    try {
+      work();
+    } catch (thrown) {
+      if (thrown instanceof HoldfastError && thrown.limit !== undefined) this.refused(thrown.limit);
+      throw thrown;
+    }
   }
 
   close(channel: string): Promise<LogRange> {
@@ -287,7 +327,7 @@ export class Hubs {
 
   /** Passes a signal on to those who listen, on this node and its neighbours; throws `too_large`. Rule SIG-1. */
   async signal(channel: string, key: string, data: unknown, sender: Sender): Promise<void> {
-    checkData(data, this.#options.limits);
+    this.counting(() => checkData(data, this.#options.limits));
     // Where there is no hub nobody reads, and so nobody listens.
     this.#hubs.get(channel)?.lobby.signal(key, data, sender);
     this.#options.neighbours?.tell({ is: "signal", channel, key, data, sender });

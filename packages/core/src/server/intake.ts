@@ -1,4 +1,5 @@
 import type { Limits } from "@holdfast/protocol";
+import { type Bucket, fullBucket, taken, untilTaken } from "./rates.ts";
 
 /** What an intake stops and restarts. */
 export interface IntakeHost {
@@ -7,8 +8,13 @@ export interface IntakeHost {
   pauseInput(paused: boolean): void;
 }
 
+/** For how long a client that says too much is left to wait: a moment for each message would cost more than the messages. */
+const restMs = 250;
+const never = Number.POSITIVE_INFINITY;
+
 /**
- * Decides whether a client is read from: not while it takes no answers, nor while many of its requests are unanswered.
+ * Decides whether a client is read from: not while it takes no answers, nor while many of its requests are unanswered,
+ * nor when it says more in a while than it may.
  * What it says meanwhile waits with it, and so costs the server nothing.
  */
 export class Intake {
@@ -18,6 +24,10 @@ export class Intake {
   #held = false;
   #paused = false;
   #idle: (() => void) | undefined;
+  /** Of what the client may say. */
+  #bucket: Bucket = fullBucket;
+  /** When a client that said too much is read from again. */
+  #resumeAt = never;
 
   constructor(host: IntakeHost) {
     this.#host = host;
@@ -33,6 +43,36 @@ export class Intake {
   set held(held: boolean) {
     this.#held = held;
     this.#steer();
+  }
+
+  /** Counts what came from the client. Answers whether that makes it too much, for now. Rule LIM-6. */
+  heard(now: number): boolean {
+    const { messagesPerSecond, rateBurstMs } = this.#host.limits;
+    if (messagesPerSecond === 0) return false;
+    const rate = { perSecond: messagesPerSecond, burstMs: rateBurstMs };
+    this.#bucket = taken(this.#bucket, 1, rate, now);
+    const waitMs = untilTaken(this.#bucket, 1, rate, now);
+    if (waitMs === 0 || this.#resumeAt !== never) return false;
+    this.#resumeAt = now + Math.max(restMs, waitMs);
+    this.#steer();
+    return true;
+  }
+
+  /** When `tick` must be called next. */
+  get deadline(): number {
+    return this.#resumeAt;
+  }
+
+  tick(now: number): void {
+    if (now < this.#resumeAt) return;
+    this.#resumeAt = never;
+    this.#steer();
+  }
+
+  /** The clock was set, and with it the moments that were waited for. */
+  clockSet(): void {
+    this.#bucket = fullBucket;
+    this.tick(never);
   }
 
   /** Counts a request as unanswered for as long as it takes; settles as it does. */
@@ -59,7 +99,8 @@ export class Intake {
 
   #steer(): void {
     const { limits } = this.#host;
-    const paused = this.#full || this.#held || this.#unanswered >= limits.publishesInFlightMax;
+    const tooMany = this.#unanswered >= limits.publishesInFlightMax || this.#resumeAt !== never;
+    const paused = this.#full || this.#held || tooMany;
     if (paused === this.#paused) return;
     this.#paused = paused;
     this.#host.pauseInput(paused);

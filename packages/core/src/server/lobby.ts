@@ -44,6 +44,7 @@ export function checkData(data: unknown, { signalBytesMax }: Limits): void {
   throw new HoldfastError(
     "too_large",
     `The data of a signal or member takes at most ${signalBytesMax} bytes; this has ${bytes}. Publish an event instead.`,
+    { limit: "signalBytesMax" },
   );
 }
 
@@ -137,7 +138,9 @@ export class Lobby {
     // Counted one by one only where it matters: some are here through several nodes.
     if (this.#attendances.size + this.#guests.size < presenceMembersMax) return;
     if (this.members.length < presenceMembersMax) return;
-    throw new HoldfastError("overloaded", `${this.#channel} holds at most ${presenceMembersMax} members.`);
+    throw new HoldfastError("overloaded", `${this.#channel} holds at most ${presenceMembersMax} members.`, {
+      limit: "presenceMembersMax",
+    });
   }
 
   /** A connection is gone; the member stays for the grace period, in case it comes back on another. */

@@ -1,6 +1,7 @@
 import { type Cursor, type Draft, formatCursor, HoldfastError, type PublishResult } from "@holdfast/protocol";
 import type { Hubs } from "./hubs.ts";
 import type { Action, Principal } from "./principal.ts";
+import type { Source } from "./publish-rates.ts";
 
 /** Publishes in the name of a principal that may, and answers in the words of the wire. Rejects as `Hubs.publish` does. */
 export async function publishAs(
@@ -19,6 +20,7 @@ export async function publishAs(
 export interface PublisherHost {
   readonly hubs: Hubs;
   readonly principal: Principal;
+  readonly source: Source;
   demand(action: Action, channel: string): Promise<void>;
   published(ref: number, results: readonly PublishResult[]): void;
   refuse(error: unknown, about: { ref: number }): void;
@@ -55,6 +57,7 @@ export class Publisher {
     const answer = permitted
       .then(() => {
         if (drafts instanceof HoldfastError) throw drafts;
+        host.hubs.spend(host.source, channel, drafts.length);
         return publishAs(host.principal, host.hubs, channel, drafts, ifMatch);
       })
       .then(

@@ -7,6 +7,10 @@ const lingerMs = 30_000;
 const idleHubsMax = 1000;
 
 export interface RegistryHost {
+  /** Hubs that may be open at once. */
+  readonly hubsMax: number;
+  /** Hears that this limit was the reason to refuse something. */
+  refused(limit: string): void;
   now(): number;
   /** A hub that begins to follow its log; rejects as the broker does. */
   open(channel: string): Promise<Hub>;
@@ -49,7 +53,7 @@ export class Registry {
     return this.#hubs.values();
   }
 
-  /** The hub of a channel, held until it is released. Rejects as the broker does, or with `draining`. */
+  /** The hub of a channel, held until it is released. Rejects as the broker does, or with `draining` or `overloaded`. */
   async acquire(channel: string): Promise<Hub> {
     this.checkRunning();
     const known = this.#hubs.get(channel);
@@ -58,9 +62,28 @@ export class Registry {
       known.hold();
       return known;
     }
-    const opening = this.#openings.get(channel) ?? this.#open(channel);
+    const opening = this.#openings.get(channel) ?? this.#openAnother(channel);
     opening.waiting++;
     return await opening.hub;
+  }
+
+  #openAnother(channel: string): Opening {
+    const { hubsMax, refused } = this.#host;
+    if (this.#hubs.size + this.#openings.size >= hubsMax) this.#dropIdlest();
+    if (this.#hubs.size + this.#openings.size < hubsMax) return this.#open(channel);
+    refused("channelsFollowedMax");
+    throw new HoldfastError("overloaded", `This node follows at most ${hubsMax} channels.`, {
+      limit: "channelsFollowedMax",
+    });
+  }
+
+  /** Makes room by the hub that nobody has used for longest, if there is one. */
+  #dropIdlest(): void {
+    for (const hub of this.#idle.keys()) {
+      if (!hub.lobby.isEmpty) continue;
+      this.#drop(hub);
+      return;
+    }
   }
 
   #open(channel: string): Opening {

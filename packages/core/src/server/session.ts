@@ -15,6 +15,7 @@ import type { Company } from "./company.ts";
 import type { Clock, Hubs } from "./hubs.ts";
 import { Intake, type IntakeHost } from "./intake.ts";
 import type { Action, Gate, Principal } from "./principal.ts";
+import type { Source } from "./publish-rates.ts";
 import { Publisher, type PublisherHost } from "./publishing.ts";
 import type { Farewell, Retracted, Sink } from "./sink.ts";
 import { Subscriptions, type SubscriptionsHost } from "./subscriptions.ts";
@@ -29,6 +30,8 @@ export interface SessionOptions {
   readonly limits: Limits;
   readonly clock: Clock;
   readonly principal: Principal;
+  /** The address of the client, where it counts for what the client may do. */
+  readonly address?: string | undefined;
   /** The client can be heard on this connection, so that its silence means that it is gone. Rules WSP-3, BEAT-4. */
   readonly hears: boolean;
   /** The client opens its next connection before it drops this one, so it is served while it goes elsewhere. Rule CALM-2. */
@@ -99,6 +102,10 @@ export class Session implements IntakeHost, PublisherHost, SubscriptionsHost {
 
   get principal(): Principal {
     return this.#principal;
+  }
+
+  get source(): Source {
+    return { user: this.#principal.user, address: this.#options.address };
   }
 
   get full(): boolean {
@@ -192,6 +199,7 @@ export class Session implements IntakeHost, PublisherHost, SubscriptionsHost {
 
   /** Counts a request as unanswered until its answer has been given; never rejects. */
   async during(answer: Promise<void>): Promise<void> {
+    this.#vitals.used(this.#options.clock.now());
     try {
       await this.#intake.count(answer);
     } catch (error) {
@@ -218,6 +226,7 @@ export class Session implements IntakeHost, PublisherHost, SubscriptionsHost {
 
   /** Ends a subscription. Rule SUB-5. */
   unsubscribe(channel: string): void {
+    this.#vitals.used(this.#options.clock.now());
     this.#subscriptions.unsubscribe(channel);
   }
 
@@ -296,29 +305,45 @@ export class Session implements IntakeHost, PublisherHost, SubscriptionsHost {
     else this.close({ kind: "refused", error });
   }
 
-  /** Something came from the client. */
+  /** Something came from the client: a message, or a sign of life. Rule LIM-6. */
   heard(): void {
-    this.#vitals.heard(this.#options.clock.now());
+    const now = this.#options.clock.now();
+    this.#vitals.heard(now);
+    if (this.#intake.heard(now)) this.hubs.refused("messagesPerSecond");
   }
 
   /** The clock was moved by so much: what is due goes by the time that has passed, and nobody is judged by the rest. */
   clockSet(now: number, byMs: number): void {
     this.#vitals.clockSet(now, byMs);
+    this.#intake.clockSet();
   }
 
   /** When `tick` must be called next, in ms since 1970. */
   get deadline(): number {
-    return this.#closed ? Number.POSITIVE_INFINITY : this.#vitals.deadline;
+    return this.#closed ? Number.POSITIVE_INFINITY : Math.min(this.#vitals.deadline, this.#intake.deadline);
   }
 
   tick(now: number): void {
+    this.#intake.tick(now);
     while (!this.#closed) {
       const due = this.#vitals.due(now);
       if (due.is === "nothing") return;
-      if (due.is === "over") this.close({ kind: "refused", error: due.error });
+      if (due.is === "over") this.#over(due.error);
       else if (due.is === "leave") this.#leave();
+      else if (due.is === "idle") this.#idle(now);
       else if (this.#hasSpoken) this.#remind(due);
     }
+  }
+
+  #over(error: HoldfastError): void {
+    if (error.limit !== undefined) this.hubs.refused(error.limit);
+    this.close({ kind: "refused", error });
+  }
+
+  /** A connection that reads is of use, however little its client says. Rule LIM-7. */
+  #idle(now: number): void {
+    if (this.subscriptions > 0) this.#vitals.used(now);
+    else this.#over(idleTooLong());
   }
 
   #remind(due: Due): void {
@@ -388,4 +413,10 @@ export class Session implements IntakeHost, PublisherHost, SubscriptionsHost {
       this.hubs.report(error);
     }
   }
+}
+
+function idleTooLong(): HoldfastError {
+  return new HoldfastError("timed_out", "Nothing was subscribed here, nor asked, for too long.", {
+    limit: "idleTimeoutMs",
+  });
 }

@@ -15,6 +15,8 @@ export interface NamespaceSettings {
   /** Recent events that each node keeps encoded. */
   readonly tailEventsMax: number;
   readonly tailBytesMax: number;
+  /** Events that clients may publish to one channel in a second, 0 without bound; the node's own setting unless given. */
+  readonly publishesPerSecond?: number;
 }
 
 export const defaultNamespace: NamespaceSettings = {

@@ -114,9 +114,11 @@ export class Subscriptions implements Receiver {
     }
     const { subscriptionsMax } = this.#host.limits;
     if (this.#readings.size < subscriptionsMax) return undefined;
+    this.#host.hubs.refused("subscriptionsMax");
     return new HoldfastError(
       "too_many_subscriptions",
       `A session holds at most ${subscriptionsMax} channels. Unsubscribe from some, or open another session.`,
+      { limit: "subscriptionsMax" },
     );
   }
 

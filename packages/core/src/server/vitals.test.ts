@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { defaultLimits } from "@holdfast/protocol";
 import { Vitals } from "./vitals.ts";
 
-const limits = { ...defaultLimits, heartbeatMs: 1000, stalledMsMax: 10_000 };
+const limits = { ...defaultLimits, heartbeatMs: 1000, stalledMsMax: 10_000, idleTimeoutMs: 0 };
 const never = Number.POSITIVE_INFINITY;
 
 /** What becomes due until a moment, with the moments, as `beat@1000`. */

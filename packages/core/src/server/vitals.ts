@@ -11,11 +11,14 @@ export type Due =
   | { readonly is: "beat" }
   | { readonly is: "expiring"; readonly inMs: number }
   | { readonly is: "leave" }
+  /** For long nothing was said but pings; whether that is all is to be looked at. */
+  | { readonly is: "idle" }
   | { readonly is: "over"; readonly error: HoldfastError };
 
 const nothing: Due = { is: "nothing" };
 const beat: Due = { is: "beat" };
 const leave: Due = { is: "leave" };
+const idle: Due = { is: "idle" };
 const never = Number.POSITIVE_INFINITY;
 
 /** The signs of life of one connection, and what they are due for. Times are ms since 1970. */
@@ -27,6 +30,7 @@ export class Vitals {
   /** Nothing is read from the client, which so cannot be heard. */
   #deaf = false;
   #fullSince = never;
+  #usedAt: number;
   #expiresAt = never;
   #noticed = false;
   /** When the client is to be asked to go elsewhere, and then when it is to have gone. */
@@ -39,10 +43,16 @@ export class Vitals {
     this.#heardAt = now;
     this.#beatAt = now + limits.heartbeatMs;
     this.#leaveAt = now + ageMsMax;
+    this.#usedAt = now;
   }
 
   heard(now: number): void {
     this.#heardAt = now;
+  }
+
+  /** The connection is good for something: more was said than pings, or something is subscribed. */
+  used(now: number): void {
+    this.#usedAt = now;
   }
 
   /** Reading from the client was stopped, or goes on. */
@@ -66,6 +76,7 @@ export class Vitals {
     this.#beatAt = Math.min(now + this.#limits.heartbeatMs, Math.max(now, this.#beatAt + byMs));
     if (this.#fullSince !== never) this.#fullSince = now;
     this.#leaveAt += byMs;
+    this.#usedAt = now;
   }
 
   expire(at: number | undefined): void {
@@ -84,12 +95,17 @@ export class Vitals {
 
   get deadline(): number {
     const expiry = this.#noticed ? this.#expiresAt : this.#expiresAt - expiryNoticeMs;
-    return Math.min(this.#beatAt, this.#silentAt, this.#stalledAt, expiry, this.#leaveAt);
+    return Math.min(this.#beatAt, this.#silentAt, this.#stalledAt, this.#idleAt, expiry, this.#leaveAt);
   }
 
   get #silentAt(): number {
     if (!this.#hears || this.#deaf) return never;
     return this.#heardAt + silentBeatsMax * this.#limits.heartbeatMs;
+  }
+
+  get #idleAt(): number {
+    const { idleTimeoutMs } = this.#limits;
+    return idleTimeoutMs === 0 ? never : this.#usedAt + idleTimeoutMs;
   }
 
   get #stalledAt(): number {
@@ -101,8 +117,9 @@ export class Vitals {
   due(now: number): Due {
     if (now >= this.#expiresAt) return over("unauthenticated", "The token has expired.");
     if (now >= this.#stalledAt)
-      return over("timed_out", "Nothing was taken from this connection for too long.");
-    if (now >= this.#silentAt) return over("timed_out", "Nothing was heard for too long.");
+      return over("timed_out", "Nothing was taken from this connection for too long.", "stalledMsMax");
+    if (now >= this.#silentAt) return over("timed_out", "Nothing was heard for too long.", "heartbeatMs");
+    if (now >= this.#idleAt) return idle;
     if (!this.#noticed && now >= this.#expiresAt - expiryNoticeMs) {
       this.#noticed = true;
       return { is: "expiring", inMs: this.#expiresAt - now };
@@ -119,6 +136,6 @@ export class Vitals {
   }
 }
 
-function over(code: "unauthenticated" | "timed_out", detail: string): Due {
-  return { is: "over", error: new HoldfastError(code, detail) };
+function over(code: "unauthenticated" | "timed_out", detail: string, limit?: keyof Limits): Due {
+  return { is: "over", error: new HoldfastError(code, detail, limit === undefined ? {} : { limit }) };
 }

@@ -116,6 +116,7 @@ export interface ClientOptions {
   readonly framing?: Framing;
   readonly hears?: boolean;
   readonly token?: string;
+  readonly address?: string;
   readonly onCaughtUp?: () => void;
   readonly moves?: boolean;
   readonly ageMsMax?: number;
@@ -140,7 +141,7 @@ export class Client {
     this.#world = world;
     const { hubs, limits, clock } = world;
     const { gate = openGate, principal = {}, framing = framings.sessionText, hears = true } = options;
-    const { token, onCaughtUp = () => {}, moves = false, ageMsMax } = options;
+    const { token, address, onCaughtUp = () => {}, moves = false, ageMsMax } = options;
     const { sink } = this;
     const onClose = () => {
       this.closes++;
@@ -154,6 +155,7 @@ export class Client {
       gate,
       limits,
       clock,
+      address,
       principal,
       hears,
       moves,
@@ -251,6 +253,8 @@ export class World {
   readonly clients: Client[] = [];
   /** What was reported as a fault. */
   readonly faults: unknown[] = [];
+  /** The limits that were the reason to refuse something. */
+  readonly refusals: string[] = [];
   #scheduled = false;
 
   constructor(options: WorldOptions = {}) {
@@ -266,6 +270,7 @@ export class World {
         this.#scheduled = true;
       },
       onError: (error) => this.faults.push(error),
+      onRefusal: (limit) => this.refusals.push(limit),
     });
   }
 

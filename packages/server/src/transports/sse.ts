@@ -11,6 +11,7 @@ import {
 import {
   type Bytes,
   type ControlMessage,
+  errorOf,
   formatSse,
   type Hello,
   HoldfastError,
@@ -103,7 +104,7 @@ class PlainStream implements Framing {
         if (message.code !== undefined) this.#refuse(new HoldfastError(message.code, message.reason));
         return;
       case "error":
-        this.refusal ??= new HoldfastError(message.code, message.message);
+        this.refusal ??= errorOf(message);
         return;
       case "end":
         if (this.#starts?.get(message.channel) !== message.cursor) this.#isEmpty = false;

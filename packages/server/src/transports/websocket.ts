@@ -14,6 +14,8 @@ import {
   type ControlMessage,
   type Draft,
   decodePayload,
+  errorOf,
+  formatCloseReason,
   HoldfastError,
   type Limits,
   type Payload,
@@ -23,6 +25,7 @@ import {
 } from "@holdfast/protocol";
 import { type RawData, WebSocket, WebSocketServer } from "ws";
 import type { Farewells } from "../farewells.ts";
+import { retryAfterMs } from "../limits/retry-after.ts";
 import type { Node } from "../node.ts";
 import { BufferedSink } from "./buffered-sink.ts";
 import { reset, type Taken, writeAll } from "./stream-wire.ts";
@@ -147,14 +150,15 @@ class WebSocketSink extends BufferedSink {
   }
 }
 
+/** What a connection is closed with. Rules ERR-1, LIM-4. */
 function closeFor(farewell: Farewell): [code: number, reason: string] {
   switch (farewell.kind) {
     case "ended":
       return [1000, "ended"];
     case "refused":
-      return [farewell.error.closeCode, farewell.error.code];
+      return [farewell.error.closeCode, formatCloseReason(farewell.error.code, retryAfterMs(farewell.error))];
     case "reconnect":
-      return [1012, farewell.reason];
+      return [1012, formatCloseReason(farewell.reason, farewell.delayMs)];
   }
 }
 
@@ -245,7 +249,7 @@ class PlainConversation implements Framing, Listening {
     else if (message.type === "unsubscribed" && message.code !== undefined) {
       this.#closeSoon({ kind: "refused", error: new HoldfastError(message.code, message.reason) });
     } else if (message.type === "error" && message.ref === undefined) {
-      this.#closeSoon({ kind: "refused", error: new HoldfastError(message.code, message.message) });
+      this.#closeSoon({ kind: "refused", error: errorOf(message) });
     }
     return this.#face.control(message);
   }
