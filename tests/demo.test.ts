@@ -223,8 +223,8 @@ test("[MOVE] lanes whose lines are cut or slowed, or whose servers restart, catc
   for (const id of lanes) await press(id, "Cut the line", false);
   await allIsWell();
 
-  for (const id of lanes) await button(id, "Restart server").click();
-  for (const id of lanes) await button(id, "Restart server").and(page.locator(":enabled")).waitFor();
+  for (const id of lanes) await button(id, "Replace server").click();
+  for (const id of lanes) await button(id, "Replace server").and(page.locator(":enabled")).waitFor();
   await allIsWell();
 
   await page.locator("#rate").fill("60");
@@ -232,6 +232,41 @@ test("[MOVE] lanes whose lines are cut or slowed, or whose servers restart, catc
   for (const id of lanes) await press(id, "Slow it down", true);
   for (const id of lanes) await reaches(id, "Behind", { min: 40 });
   for (const id of lanes) await press(id, "Slow it down", false);
+  await allIsWell();
+});
+
+test("[CALM] [MOVE] a deploy moves everybody to new nodes, while they talk, and costs not one event", async () => {
+  const other = await open({ width: 1000, height: 800 });
+  const names = page.locator("#deploy-nodes h3");
+  await shows(names, /^Node \d+ version 1$/);
+  const before = await names.allTextContents();
+  assert.equal(before.length, 2);
+  await page.click("#deploy-start");
+  await shows(other.locator("#deploy-status"), /^Version 2 goes out/);
+  assert.ok(await other.locator("#deploy-start").isDisabled(), "one deploy at a time, whoever asks");
+  await shows(page.locator("#deploy-nodes .state"), /^Not ready \(503\)$/);
+  await other.fill("#chat-text", "Is anybody away?");
+  await other.keyboard.press("Enter");
+  await page.locator("#chat-messages li", { hasText: "Is anybody away?" }).waitFor();
+  await page.locator('#deploy-verdict[data-verdict="kept"]').waitFor();
+  await shows(
+    page.locator("#deploy-verdict"),
+    /^12 readers moved\. [\d,]+ events, none lost, none repeated\.$/,
+  );
+  await shows(page.locator("#deploy-moved"), /^12 of 12$/);
+  for (const visitor of [page, other]) {
+    await shows(visitor.locator("#deploy-status"), /^Version 2 serves\.$/);
+    const after = await visitor.locator("#deploy-nodes h3").allTextContents();
+    assert.equal(after.length, 2);
+    for (const name of after) {
+      assert.match(name, /version 2$/);
+      assert.ok(!before.some((one) => one.startsWith(name.replace(/version.*/, ""))), name);
+    }
+    await shows(visitor.locator("#chat-presence"), /^2 here/);
+    await visitor.locator("#deploy-start:enabled").waitFor();
+  }
+  assert.equal(await other.locator("#chat-messages li", { hasText: "Is anybody away?" }).count(), 1);
+  await other.context().close();
   await allIsWell();
 });
 

@@ -1,10 +1,12 @@
-import { once } from "node:events";
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo, Socket } from "node:net";
 import { join } from "node:path";
+import type { Holdfast } from "@holdfast/server";
 import { Bench } from "./bench/bench.ts";
-import { createLaneNode, createLogs, createPageNode } from "./nodes.ts";
-import { createAnswer } from "./requests.ts";
+import { Ticker } from "./bench/ticker.ts";
+import { Address } from "./fleet/address.ts";
+import { Neighbourhood } from "./fleet/neighbourhood.ts";
+import { Pool } from "./fleet/pool.ts";
+import { createLaneNode, createLogs, createOwnNode, createPageNode } from "./nodes.ts";
+import { createApplication } from "./requests.ts";
 import { Site } from "./site/site.ts";
 import { greet } from "./sources/chat.ts";
 import { Jobs } from "./sources/job.ts";
@@ -12,6 +14,8 @@ import { publishMachine } from "./sources/machine.ts";
 
 const host = "127.0.0.1";
 const projectFolder = join(import.meta.dirname, "../..");
+/** Nodes behind the page's address. */
+const pageNodes = 2;
 
 export interface Demo {
   /** Where to look, as in `http://127.0.0.1:7070/`. */
@@ -22,49 +26,43 @@ export interface Demo {
 
 /** Starts everything; rejects with the system's error for a port that is taken. Port 0 takes any free one. */
 export async function startDemo(wantedPort: number): Promise<Demo> {
+  const address = await Address.open(wantedPort);
+  const { port } = address;
   const broker = createLogs();
-  const holdfast = createPageNode(broker);
-  const server = createServer();
-  const sockets = track(server);
-  // A request may come before everything is there. A node takes its own paths, and leaves the rest to those before it.
-  const ready = Promise.withResolvers<(request: IncomingMessage, response: ServerResponse) => void>();
-  server.on("request", (request: IncomingMessage, response: ServerResponse) => {
-    void ready.promise.then((answer) => answer(request, response));
+  const holdfast = createOwnNode(broker);
+  const neighbourhood = new Neighbourhood();
+  const pool = await Pool.open({
+    size: pageNodes,
+    create: () => createPageNode(broker, neighbourhood),
+    changed: (report) => tell(holdfast, "deploy:board", report),
   });
-  holdfast.attach(server);
-  server.listen(wantedPort, host);
-  await once(server, "listening");
-
-  const { port } = server.address() as AddressInfo;
   const bench = await Bench.open(holdfast, () => createLaneNode(broker, port), wantedPort === 0 ? 0 : port);
   const jobs = new Jobs(holdfast, projectFolder);
   const lines = Object.values(bench.ports).map((line) => `${host}:${line}`);
   const connectSources = lines.flatMap((line) => [`http://${line}`, `ws://${line}`]);
   const site = await Site.build(import.meta.dirname, connectSources);
+  const pulse = new Ticker(holdfast, { channel: "deploy:pulse", perSecond: 10 });
   const stopMachine = publishMachine(holdfast);
   await greet(holdfast);
-  ready.resolve(createAnswer(site, bench, jobs));
+  address.serve(createApplication({ site, bench, jobs, pool }), pool.pick);
 
   return {
     url: `http://${host}:${port}/`,
     async stop() {
       stopMachine();
+      await pulse.stop();
       await jobs.stop();
       await bench.close();
-      server.close();
-      await holdfast.close({ deadlineMs: 1000 });
-      for (const socket of sockets) socket.destroy();
+      await pool.close();
+      await address.close();
+      await holdfast.close({ deadlineMs: 0 });
       await broker.stop();
     },
   };
 }
 
-/** The open connections of a server, upgraded ones included. */
-function track(server: Server): ReadonlySet<Socket> {
-  const sockets = new Set<Socket>();
-  server.on("connection", (socket: Socket) => {
-    sockets.add(socket);
-    socket.once("close", () => sockets.delete(socket));
+function tell(holdfast: Holdfast, channel: string, board: object): void {
+  holdfast.publish(channel, board).catch((error: unknown) => {
+    console.error(`"${channel}" could not be published:`, error);
   });
-  return sockets;
 }

@@ -3,6 +3,7 @@ import { type Broker, defaultRetention, MemoryBroker, type Retention } from "@ho
 import { namespaceOf } from "@holdfast/protocol";
 import { createHoldfast, type Holdfast } from "@holdfast/server";
 import { authenticate, authorize } from "./access.ts";
+import type { Neighbourhood } from "./fleet/neighbourhood.ts";
 
 /** What each kind of channel keeps: enough for its example, and no more. */
 const kept: Readonly<Record<string, Partial<Retention>>> = {
@@ -10,6 +11,7 @@ const kept: Readonly<Record<string, Partial<Retention>>> = {
   chat: { eventsMax: 500 },
   inbox: { eventsMax: 200 },
   job: { eventsMax: 1000, ageMsMax: 3_600_000 },
+  deploy: { eventsMax: 1000 },
   // Fifty seconds at 20 events a second, five at 200: a line that is cut for longer is told of a gap.
   bench: { eventsMax: 1000 },
 };
@@ -24,14 +26,24 @@ export function createLogs(): Broker {
   });
 }
 
-/** The node behind the page. */
-export function createPageNode(broker: Broker): Holdfast {
-  return createHoldfast({
-    broker,
-    authenticate,
-    authorize,
-    limits: { eventBytesMax: 4096, messageBytesMax: 65_536, heartbeatMs: 5000 },
-  });
+const limits = { eventBytesMax: 4096, messageBytesMax: 65_536, heartbeatMs: 5000 };
+
+/** The node through which the application itself publishes; nobody connects to it. */
+export function createOwnNode(broker: Broker): Holdfast {
+  return createHoldfast({ broker, limits });
+}
+
+/** A node behind the page's address, one of several. */
+export function createPageNode(broker: Broker, neighbourhood: Neighbourhood): Holdfast {
+  const place = neighbourhood.enter();
+  const node = createHoldfast({ broker, authenticate, authorize, limits, neighbours: place });
+  return {
+    ...node,
+    async close(how) {
+      await node.close(how);
+      place.left();
+    },
+  };
 }
 
 /** A node behind one of the bench's lines, used by the page on `pagePort`. */

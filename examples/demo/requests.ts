@@ -2,21 +2,32 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { HoldfastError, isRecord, toHoldfastError, toProblem } from "@holdfast/protocol";
 import { isOwnHost } from "./access.ts";
 import type { Bench } from "./bench/bench.ts";
+import type { Application } from "./fleet/address.ts";
+import type { Pool } from "./fleet/pool.ts";
 import type { Site } from "./site/site.ts";
 import type { Jobs } from "./sources/job.ts";
 
 const bodyBytesMax = 1024;
 
-/** What the page asks for beside channels: starts jobs, and breaks and mends the bench's lines. */
-export function createAnswer(site: Site, bench: Bench, jobs: Jobs) {
-  const laneFaults = /^\/demo\/lanes\/([a-z-]+)\/(faults|restart)$/;
+/** What the page asks of the demo's server beside channels. */
+export interface Parts {
+  readonly site: Site;
+  readonly bench: Bench;
+  readonly jobs: Jobs;
+  readonly pool: Pool;
+}
 
+const laneFaults = /^\/demo\/lanes\/([a-z-]+)\/(faults|restart)$/;
+
+/** Starts jobs, deploys, and breaks and mends the bench's lines. */
+export function createApplication({ site, bench, jobs, pool }: Parts): Application {
   async function act(request: IncomingMessage, response: ServerResponse, path: string): Promise<void> {
     if (request.method !== "POST") throw new HoldfastError("not_found", "There is nothing here.");
     const body = await readJson(request);
     const [, lane, what] = laneFaults.exec(path) ?? [];
     if (path === "/demo/jobs") return answerJson(response, 201, { id: jobs.start() });
-    if (lane !== undefined && what === "faults") bench.setFaults(lane, body);
+    if (path === "/demo/deploy") await pool.deploy();
+    else if (lane !== undefined && what === "faults") bench.setFaults(lane, body);
     else if (lane !== undefined) await bench.restart(lane);
     else if (path === "/demo/rate") bench.setRate(isRecord(body) ? body.perSecond : undefined);
     else if (path === "/demo/shake") bench.shake();
@@ -25,17 +36,17 @@ export function createAnswer(site: Site, bench: Bench, jobs: Jobs) {
     answerJson(response, 200, {});
   }
 
-  return (request: IncomingMessage, response: ServerResponse): void => {
+  return (request, response) => {
     const [path = "/"] = (request.url ?? "/").split("?");
+    if (!path.startsWith("/demo/") && !site.has(path)) return false;
     try {
       admit(request);
-      if (site.serve(request, response, path)) return;
-      if (path === "/demo/bench" && request.method === "GET")
-        answerJson(response, 200, { ports: bench.ports });
-      else act(request, response, path).catch((error: unknown) => answerProblem(response, error));
+      if (site.serve(request, response, path)) return true;
+      act(request, response, path).catch((error: unknown) => answerProblem(response, error));
     } catch (error) {
       answerProblem(response, error);
     }
+    return true;
   };
 }
 

@@ -8,6 +8,9 @@ import { Ticker } from "./ticker.ts";
 /** The lanes by their names: four that take a single transport, and one that takes any. */
 const laneIds = ["websocket", "sse", "long-poll", "poll", "auto"] as const;
 
+/** Events of about a kilobyte, so that a slow line really fills up. */
+const ticks = { channel: "bench:ticks", perSecond: 20, ballastBytes: 900 };
+
 /** The positions of all switches, as the channel `bench:board` tells them to every open page. */
 export interface Board {
   readonly perSecond: number;
@@ -28,7 +31,7 @@ export class Bench {
   private constructor(holdfast: Holdfast, lanes: readonly Lane[]) {
     this.#holdfast = holdfast;
     this.#lanes = new Map(lanes.map((lane) => [lane.id, lane]));
-    this.#ticker = new Ticker(holdfast);
+    this.#ticker = new Ticker(holdfast, ticks);
     this.#storm = new Storm(lanes, {
       restart: (lane) => this.#restart(lane),
       changed: () => this.#tell(),

@@ -1,4 +1,5 @@
 import type { Holdfast } from "@holdfast/server";
+import { Pool } from "../fleet/pool.ts";
 import { isTransport } from "./faults.ts";
 import { Line } from "./line.ts";
 
@@ -6,47 +7,28 @@ import { Line } from "./line.ts";
 export class Lane {
   readonly id: string;
   readonly line: Line;
-  readonly #create: () => Holdfast;
-  #node: Holdfast;
-  #url: string;
-  #restarting: Promise<void> | undefined;
+  readonly #pool: Pool;
 
-  private constructor(id: string, create: () => Holdfast, node: Holdfast, url: string, line: Line) {
+  private constructor(id: string, pool: Pool, line: Line) {
     this.id = id;
+    this.#pool = pool;
     this.line = line;
-    this.#create = create;
-    this.#node = node;
-    this.#url = url;
   }
 
   /** Takes `port` for its line when that is free, and any other otherwise. */
   static async open(id: string, create: () => Holdfast, port: number): Promise<Lane> {
-    const node = create();
-    const { url } = await node.listen({ port: 0 });
-    const line: Line = await Line.open(() => lane.#url, port, isTransport(id) ? id : undefined);
-    const lane: Lane = new Lane(id, create, node, url, line);
-    return lane;
+    const pool = await Pool.open({ size: 1, create, changed() {} });
+    const line = await Line.open(pool.pick, port, isTransport(id) ? id : undefined);
+    return new Lane(id, pool, line);
   }
 
-  /** Stops the node as a deployment would, and starts another one that knows nothing of it but the log. */
-  async restart(): Promise<void> {
-    this.#restarting ??= this.#restart().finally(() => {
-      this.#restarting = undefined;
-    });
-    await this.#restarting;
-  }
-
-  async #restart(): Promise<void> {
-    // #region restart
-    await this.#node.close({ spreadMs: 1000, deadlineMs: 300 });
-    this.#node = this.#create();
-    this.#url = (await this.#node.listen({ port: 0 })).url;
-    // #endregion
+  /** Puts another node in the place of its own, as a deploy does. */
+  restart(): Promise<void> {
+    return this.#pool.deploy();
   }
 
   async close(): Promise<void> {
-    await this.#restarting;
     await this.line.close();
-    await this.#node.close({ deadlineMs: 0 });
+    await this.#pool.close();
   }
 }

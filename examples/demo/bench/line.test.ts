@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { createServer } from "node:http";
+import { createServer, get } from "node:http";
 import { type AddressInfo, connect, type Socket } from "node:net";
 import { after, afterEach, before, test } from "node:test";
 import { sound } from "./faults.ts";
@@ -49,7 +49,9 @@ const stream = () => fetch(url, { method: "POST", body: "{}", headers: { Accept:
 async function upgrade(): Promise<{ socket: Socket; answer: string }> {
   const socket = connect(line.port, "127.0.0.1");
   socket.on("error", () => {});
-  socket.write("GET /connect HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
+  socket.write(
+    "GET /connect HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
+  );
   const [answer] = (await once(socket, "data")) as [Buffer];
   return { socket, answer: answer.toString("latin1") };
 }
@@ -109,4 +111,24 @@ test("[MOVE] blocked polls are refused, each kind by itself", async () => {
   line.faults = { ...sound, blocked: ["poll"] };
   assert.equal((await poll()).status, 403);
   assert.equal((await fetch(new URL("/health/live", url))).status, 200);
+});
+
+test("[AUTH] a page that made its own name mean this machine gets nothing through", async () => {
+  const socket = connect(line.port, "127.0.0.1");
+  const lines = [
+    "GET /connect HTTP/1.1",
+    "Host: elsewhere.example",
+    "Connection: Upgrade",
+    "Upgrade: websocket",
+  ];
+  socket.write(`${lines.join("\r\n")}\r\n\r\n`);
+  assert.match(String((await once(socket, "data"))[0]), /^HTTP\/1\.1 403 /);
+  socket.destroy();
+  const answer = await new Promise<number | undefined>((resolve, reject) => {
+    const headers = { Host: "elsewhere.example" };
+    get({ port: line.port, host: "127.0.0.1", path: "/connect", headers }, ({ statusCode }) =>
+      resolve(statusCode),
+    ).on("error", reject);
+  });
+  assert.equal(answer, 403);
 });

@@ -1,22 +1,14 @@
 import { once } from "node:events";
-import {
-  Agent,
-  createServer,
-  type IncomingMessage,
-  type Server,
-  type ServerResponse,
-  request as sendRequest,
-} from "node:http";
-import { type AddressInfo, connect, type Socket } from "node:net";
-import { pipeline } from "node:stream";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo, Socket } from "node:net";
+import { ReverseProxy, refuse } from "../fleet/reverse-proxy.ts";
 import { type Faults, sound, type Transport, transportOf } from "./faults.ts";
 import { Throttle } from "./throttle.ts";
 
 /** A reverse proxy on a port of its own, with faults that are real: what it breaks is broken for the browser. */
 export class Line {
-  readonly #upstream: () => string;
+  readonly #proxy: ReverseProxy;
   readonly #server: Server;
-  readonly #agent = new Agent({ keepAlive: true });
   /** Open connections from clients, and which transport each serves now. */
   readonly #sockets = new Map<Socket, Transport | undefined>();
   readonly #held = new Set<() => void>();
@@ -24,7 +16,7 @@ export class Line {
   #faults: Faults = sound;
 
   private constructor(upstream: () => string, only: Transport | undefined) {
-    this.#upstream = upstream;
+    this.#proxy = new ReverseProxy(upstream);
     this.#only = only;
     this.#server = createServer((request, response) => this.#forward(request, response));
     this.#server.prependListener("connection", (socket: Socket) => this.#admit(socket));
@@ -67,7 +59,7 @@ export class Line {
     const closed = once(this.#server, "close");
     this.#server.close();
     for (const socket of this.#sockets.keys()) socket.destroy();
-    this.#agent.destroy();
+    this.#proxy.close();
     await closed;
   }
 
@@ -91,25 +83,14 @@ export class Line {
       return;
     }
     this.#sockets.set(request.socket, transport);
-    const { hostname, port } = new URL(this.#upstream());
-    const { method, url: path, headers } = request;
-    const upstream = sendRequest({ hostname, port, method, path, headers, agent: this.#agent });
-    const fail = () => request.socket.destroy();
     response.once("close", () => {
-      upstream.destroy();
       // The connection is kept for whatever comes next.
       if (this.#sockets.has(request.socket)) this.#sockets.set(request.socket, undefined);
     });
-    upstream.on("error", fail);
-    upstream.on("response", (answer) => {
-      answer.on("error", fail);
-      this.#releaseWhen(response, isBlocked, () => {
-        response.writeHead(answer.statusCode ?? 502, answer.headers);
-        response.flushHeaders();
-        pipeline(answer, this.#throttle(), response, (error) => error && fail());
-      });
+    this.#proxy.forward(request, response, {
+      hold: (held, pass) => this.#releaseWhen(held, isBlocked, pass),
+      filter: () => this.#throttle(),
     });
-    pipeline(request, upstream, (error) => error && fail());
   }
 
   /** Goes on now, or when nothing is blocked any more: a proxy that buffers takes the answer and passes nothing on. */
@@ -126,17 +107,11 @@ export class Line {
 
   #upgrade(request: IncomingMessage, socket: Socket, head: Buffer): void {
     if (this.#faults.blocked.includes("websocket")) {
-      socket.end("HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+      refuse(socket);
       return;
     }
     this.#sockets.set(socket, "websocket");
-    const { hostname, port } = new URL(this.#upstream());
-    const upstream = connect(Number(port), hostname);
-    upstream.setNoDelay(true);
-    upstream.write(handshake(request));
-    upstream.write(head);
-    pipeline(socket, upstream, () => socket.destroy());
-    pipeline(upstream, this.#throttle(), socket, () => upstream.destroy());
+    this.#proxy.upgrade(request, socket, head, { filter: () => this.#throttle() });
   }
 
   #throttle(): Throttle {
@@ -147,10 +122,4 @@ export class Line {
 async function listen(server: Server, port: number): Promise<void> {
   server.listen(port, "127.0.0.1");
   await once(server, "listening");
-}
-
-function handshake({ method, url, rawHeaders }: IncomingMessage): string {
-  let text = `${method} ${url} HTTP/1.1\r\n`;
-  for (let at = 0; at < rawHeaders.length; at += 2) text += `${rawHeaders[at]}: ${rawHeaders[at + 1]}\r\n`;
-  return `${text}\r\n`;
 }

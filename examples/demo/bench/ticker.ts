@@ -3,18 +3,29 @@ import { HoldfastError } from "@holdfast/protocol";
 import type { Holdfast } from "@holdfast/server";
 
 const perSecondMax = 200;
-/** Makes each event about a kilobyte, so that a slow line really fills up. */
-const ballast = "~".repeat(900);
+
+export interface TickerOptions {
+  readonly channel: string;
+  /** From 1 to 200. */
+  readonly perSecond: number;
+  /** Makes each event this much larger. */
+  readonly ballastBytes?: number;
+}
 
 /** Publishes numbered events, so many a second. */
 export class Ticker {
   readonly #holdfast: Holdfast;
+  readonly #channel: string;
+  readonly #ballast: string;
   readonly #stopping = new AbortController();
   readonly #running: Promise<void>;
-  #perSecond = 20;
+  #perSecond: number;
 
-  constructor(holdfast: Holdfast) {
+  constructor(holdfast: Holdfast, { channel, perSecond, ballastBytes = 0 }: TickerOptions) {
     this.#holdfast = holdfast;
+    this.#channel = channel;
+    this.#perSecond = perSecond;
+    this.#ballast = "~".repeat(ballastBytes);
     this.#running = this.#run();
   }
 
@@ -36,13 +47,15 @@ export class Ticker {
   }
 
   async #run(): Promise<void> {
+    const channel = this.#channel;
+    const ballast = this.#ballast;
     let nextAt = performance.now();
     for (let number = 1; !this.#stopping.signal.aborted; number++) {
       // #region publish
       // The id makes a retry harmless.
       const tick = { number, ballast };
       const id = `tick-${number}`;
-      const publish = () => this.#holdfast.publish("bench:ticks", tick, { id });
+      const publish = () => this.#holdfast.publish(channel, tick, { id });
       await this.#untilDone(publish);
       // #endregion
       const now = performance.now();

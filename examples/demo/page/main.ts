@@ -1,5 +1,6 @@
 import { startBadge } from "./badge.ts";
 import { startChat } from "./chat.ts";
+import { startDeploy } from "./deploy/deploy.ts";
 import { find } from "./find.ts";
 import { startJob } from "./job.ts";
 import { startMachine } from "./machine.ts";
@@ -9,4 +10,4 @@ import { startThemeButton } from "./theme-button.ts";
 startThemeButton();
 find("[data-origin]", HTMLElement).textContent = location.origin;
 startJob();
-await Promise.all([startMachine(), startChat(), startBadge(), startBench()]);
+await Promise.all([startMachine(), startChat(), startBadge(), startDeploy(), startBench()]);

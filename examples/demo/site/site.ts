@@ -50,6 +50,11 @@ export class Site {
     return new Site(assets, connectSources);
   }
 
+  /** Whether one of the page's files is at this path. */
+  has(path: string): boolean {
+    return this.#assets.has(path);
+  }
+
   /** Answers a request for one of the page's files; false when it is for none. */
   serve(request: IncomingMessage, response: ServerResponse, path: string): boolean {
     const asset = this.#assets.get(path);

@@ -7,7 +7,7 @@ import { after, before, test } from "node:test";
 import type { Broker } from "@holdfast/core/broker";
 import { HoldfastError, payloadValue } from "@holdfast/protocol";
 import type { Holdfast } from "@holdfast/server";
-import { createLogs, createPageNode } from "../nodes.ts";
+import { createLogs, createOwnNode } from "../nodes.ts";
 import { Jobs, type Outcome, type Progress } from "./job.ts";
 
 let folder: string;
@@ -19,7 +19,7 @@ const files: Readonly<Record<string, string>> = { "a.txt": "first", "deep/b.txt"
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), "holdfast-job-"));
   broker = createLogs();
-  holdfast = createPageNode(broker);
+  holdfast = createOwnNode(broker);
   await mkdir(join(folder, "deep"));
   for (const ignored of ["node_modules", ".git"]) {
     await mkdir(join(folder, ignored));

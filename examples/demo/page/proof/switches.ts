@@ -39,7 +39,7 @@ export class Switches {
         },
       );
     }
-    this.#restart = this.#button("Restart server", () => this.#ask("restart", {}));
+    this.#restart = this.#button("Replace server", () => this.#ask("restart", {}));
   }
 
   show({ restarting, ...faults }: LaneBoard): void {
