@@ -20,6 +20,12 @@ export interface Limits {
   readonly waitMsMax: number;
   readonly heartbeatMs: number;
   readonly helloTimeoutMs: number;
+  /** How long before its token ends a session is told; a quarter of the token's life where that is shorter. */
+  readonly expiryNoticeMs: number;
+  /** How long a WebSocket whose token has ended stays, silent, for a new one; 0 closes it at once. */
+  readonly expiryGraceMs: number;
+  /** Tokens that one WebSocket may bring in a minute. */
+  readonly renewalsPerMinuteMax: number;
   readonly headersTimeoutMs: number;
   readonly headersBytesMax: number;
   readonly bodyTimeoutMs: number;
@@ -82,6 +88,9 @@ export const defaultLimits: Limits = {
   waitMsMax: 60_000,
   heartbeatMs: 15_000,
   helloTimeoutMs: 10_000,
+  expiryNoticeMs: 30_000,
+  expiryGraceMs: 0,
+  renewalsPerMinuteMax: 30,
   headersTimeoutMs: 10_000,
   headersBytesMax: 16 * 1024,
   bodyTimeoutMs: 15_000,

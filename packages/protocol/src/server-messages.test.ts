@@ -35,6 +35,8 @@ const full: readonly ServerMessage[] = [
     left: ["abcdefgh"],
   },
   { type: "expiring", inMs: 30_000 },
+  { type: "renewed" },
+  { type: "renewed", user: "ada", expiresAt: 9, expiresInMs: 8 },
   { type: "pong" },
   { type: "heartbeat", heads: { a: "k-1", "b:c": "m-2" } },
   { type: "reconnect", delayMs: 0, reason: "drain" },
@@ -48,7 +50,17 @@ const full: readonly ServerMessage[] = [
     cursor: "k-1",
   },
 ];
-const optional = new Set(["user", "expiresAt", "code", "reason", "from", "instance", "ref", "cursor"]);
+const optional = new Set([
+  "user",
+  "expiresAt",
+  "expiresInMs",
+  "code",
+  "reason",
+  "from",
+  "instance",
+  "ref",
+  "cursor",
+]);
 const required: Readonly<Record<string, readonly string[]>> = {
   subscribed: ["cursor"],
   end: ["cursor"],

@@ -36,6 +36,8 @@ export type ControlMessage =
       };
       readonly user?: string;
       readonly expiresAt?: number;
+      /** How long that is from now on, for clients whose clocks say something else. */
+      readonly expiresInMs?: number;
     }
   | {
       readonly type: "subscribed";
@@ -74,6 +76,12 @@ export type ControlMessage =
       readonly left: readonly string[];
     }
   | { readonly type: "expiring"; readonly inMs: number }
+  | {
+      readonly type: "renewed";
+      readonly user?: string;
+      readonly expiresAt?: number;
+      readonly expiresInMs?: number;
+    }
   | { readonly type: "pong" }
   | { readonly type: "heartbeat"; readonly heads: Readonly<Record<string, string>> }
   | { readonly type: "reconnect"; readonly delayMs: number; readonly reason: ReconnectReason }
@@ -169,6 +177,7 @@ const fieldsByType: {
     limits: object({ messageBytesMax: number, subscriptionsMax: number, publishEventsMax: number }),
     user: optional(text),
     expiresAt: optional(number),
+    expiresInMs: optional(duration),
   },
   subscribed: { channel: text, cursor: text, head: text },
   unsubscribed: { channel: text, code: optional(text), reason: optional(text) },
@@ -183,7 +192,8 @@ const fieldsByType: {
     members: listOf(object({ instance: text, user: optional(text), data: present, since: number })),
     left: listOf(text),
   },
-  expiring: { inMs: number },
+  expiring: { inMs: duration },
+  renewed: { user: optional(text), expiresAt: optional(number), expiresInMs: optional(duration) },
   pong: {},
   heartbeat: { heads: mapOf(text) },
   reconnect: { delayMs: duration, reason: text },

@@ -13,13 +13,15 @@ import {
   until,
 } from "./rig.test.ts";
 
-/** Tokens are user names; ada may do everything, bob may only read what is public. */
+/** Tokens are user names; ada may do everything, bob, and ada's poorer token, may only read what is public. */
 const guarded: HoldfastOptions = {
   authenticate: (token, { headers }) => {
     const user = token ?? /user=(\w+)/.exec(String(headers.cookie))?.[1];
+    if (user === "poor-ada") return { user: "ada", tokenId: "poor" };
     return user === "ada" || user === "bob" ? { user } : null;
   },
-  authorize: ({ user }, action, channel) => user === "ada" || (action === "read" && channel === "public"),
+  authorize: ({ user, tokenId }, action, channel) =>
+    (user === "ada" && tokenId !== "poor") || (action === "read" && channel === "public"),
 };
 const as = (user: string) => ({ Authorization: `Bearer ${user}` });
 const hello = (token: string | undefined, ...subscriptions: unknown[]) => ({
@@ -166,18 +168,18 @@ test("[AUTH-1] a principal that expires is let go on every transport", async (t)
   const poll = call(`${url}/channels/a?wait=3600`);
   const answer = post(`${url}/connect?wait=3600`, JSON.stringify(hello("x", { channel: "a" })));
   assert.ok((await socket.message(0)).expiresAt > Date.now());
-  assert.deepEqual(await plain.closes(), { code: 4401, reason: "unauthenticated" });
-  assert.deepEqual(await socket.closes(), { code: 4401, reason: "unauthenticated" });
+  assert.deepEqual(await plain.closes(), { code: 4401, reason: "token_expired" });
+  assert.deepEqual(await socket.closes(), { code: 4401, reason: "token_expired" });
   assert.ok(socket.messages.some(({ type }) => type === "expiring"));
   await stream.ends();
   await session.ends();
-  assert.equal(session.messages.at(-1).code, "unauthenticated");
+  assert.equal(session.messages.at(-1).code, "token_expired");
   assert.deepEqual((await poll).json.events, []);
   assert.equal((await answer).status, 200);
   await forgotten(holdfast);
 });
 
-test("[AUTH-1] a token is renewed in place, and a refused one changes nothing", async (t) => {
+test("[AUTH-1] [EXP-4] a token is renewed in place, and a refused one changes nothing", async (t) => {
   const { holdfast, url } = await startNode(t, guarded);
   const client = await SocketClient.open(t, `${url}/connect`);
   client.say(hello("ada", { channel: "a" }, { channel: "public" }));
@@ -187,11 +189,14 @@ test("[AUTH-1] a token is renewed in place, and a refused one changes nothing", 
   await holdfast.publish("a", 1);
   assert.equal((await client.message(4)).type, "events");
   client.say({ type: "auth", token: "bob" });
-  const ended = await client.message(5);
+  assert.equal((await client.message(5)).code, "forbidden", "another user");
+  client.say({ type: "auth", token: "poor-ada" });
+  const ended = await client.message(6);
   assert.deepEqual([ended.type, ended.channel, ended.code], ["unsubscribed", "a", "forbidden"]);
+  assert.deepEqual(await client.message(7), { type: "renewed", user: "ada" });
   await holdfast.publish("a", 2);
   await holdfast.publish("public", 3);
-  assert.equal((await client.message(6)).channel, "public");
+  assert.equal((await client.message(8)).channel, "public");
 });
 
 test("[AUTH-1] [BND-1] what is said while the token is being checked waits, and is then heard in order", async (t) => {

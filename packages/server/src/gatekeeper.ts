@@ -1,5 +1,12 @@
 import type { IncomingMessage } from "node:http";
-import { type Action, type Clock, type Gate, openGate, type Principal } from "@holdfast/core/server";
+import {
+  type Action,
+  type Clock,
+  checkCurrent,
+  type Gate,
+  openGate,
+  type Principal,
+} from "@holdfast/core/server";
 import { HoldfastError } from "@holdfast/protocol";
 import type { ConnectionRequest, Settings } from "./options.ts";
 
@@ -51,9 +58,7 @@ export class Gatekeeper {
         token === undefined ? "A token is needed, as in Authorization: Bearer …." : "The token is not valid.",
       );
     }
-    if (principal.expiresAt !== undefined && principal.expiresAt <= this.#clock.now()) {
-      throw new HoldfastError("unauthenticated", "The token has expired.");
-    }
+    checkCurrent(principal, this.#clock.now());
     return principal;
   }
 

@@ -100,7 +100,10 @@ export class Node {
       now: this.clock.now,
       onStep: (now, byMs) => {
         this.hubs.clockSet(now);
-        for (const { session } of this.links) session.clockSet(now, byMs);
+        for (const link of this.links) {
+          link.session.clockSet(now, byMs);
+          this.expect(link);
+        }
       },
     });
     this.farewells = new Farewells(this.deadlines, farewellMs(settings));
@@ -186,6 +189,11 @@ export class Node {
   enter(link: Link): void {
     this.links.add(link);
     this.deadlines.add(link.timed);
+  }
+
+  /** A link's deadline may be earlier than it was. */
+  expect({ timed }: Link): void {
+    this.deadlines.expect(timed, timed.deadline);
   }
 
   leave(link: Link): void {

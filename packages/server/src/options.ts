@@ -108,6 +108,7 @@ export class ConfigurationError extends Error {
 const mayBeZero = new Set<keyof Limits>([
   "stalledMsMax",
   "presenceGraceMs",
+  "expiryGraceMs",
   "connectionAgeMsMax",
   "connectionsPerUserMax",
   "connectionsPerAddressMax",

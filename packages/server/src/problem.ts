@@ -14,7 +14,7 @@ export function problemAnswer(thrown: HoldfastError): { headers: Record<string, 
       "Cache-Control": "no-store",
       "X-Content-Type-Options": "nosniff",
       ...(retryAfterMs === undefined ? {} : { "Retry-After": retryAfterSeconds(retryAfterMs) }),
-      ...(error.code === "unauthenticated" ? { "WWW-Authenticate": "Bearer" } : {}),
+      ...(error.status === 401 ? { "WWW-Authenticate": "Bearer" } : {}),
     },
     body: JSON.stringify(toProblem(error)),
   };

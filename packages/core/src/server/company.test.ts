@@ -186,7 +186,7 @@ test("[AUTH-1] [SIG-1] [PRS-1] who may not signal or join is refused, per channe
   assert.deepEqual([members(world), ada.sink.of("signal")], [[], []]);
 });
 
-test("[AUTH-1] [PRS-1] a member that may not be one any more leaves; one with a new name goes on under it", async () => {
+test("[AUTH-1] [PRS-1] [EXP-4] a member that may not be one any more leaves; one of another name does not come in its place", async () => {
   const world = new World();
   const gate = new SlowGate();
   gate.principal = { user: "ada" };
@@ -196,12 +196,14 @@ test("[AUTH-1] [PRS-1] a member that may not be one any more leaves; one with a 
   await world.settle();
   assert.deepEqual(
     world.hubs.members("a").map(({ user, data }) => [user, data]),
-    [["ada.l", 1]],
+    [["ada", 1]],
   );
+  assert.equal(ada.told.at(-1), "error forbidden");
+  gate.principal = { user: "ada" };
   gate.may = (action) => action !== "presence";
   ada.say({ type: "auth", token: "poorer" });
   await world.settle();
-  assert.deepEqual([members(world), ada.told.at(-1)], [[], "error forbidden"]);
+  assert.deepEqual([members(world), ada.told.slice(-2)], [[], ["error forbidden", "renewed"]]);
   assert.equal(ada.session.subscriptions, 1);
 });
 

@@ -16,6 +16,7 @@ import {
 import { readPackedMessage } from "@holdfast/protocol/msgpack";
 import type { Clock } from "./hubs.ts";
 import type { Gate, Principal } from "./principal.ts";
+import { Renewals } from "./renewals.ts";
 import type { Session } from "./session.ts";
 
 export interface DialogueOptions {
@@ -52,8 +53,8 @@ export class Dialogue {
   readonly #greetBy: number;
   readonly #read: (said: Said) => UncheckedClientMessage;
   #phase: Phase = { is: "greeting" };
-  /** Renewals follow each other, so that the last token said is the one that counts. */
-  #lastRenewal: Promise<void> = Promise.resolve();
+  /** Made when a client first renews its token: most connections do not live as long. */
+  #renewals: Renewals | undefined;
 
   constructor(options: DialogueOptions) {
     this.#options = options;
@@ -144,7 +145,6 @@ export class Dialogue {
   async begin(hello: Hello, principal: Principal): Promise<void> {
     const { session, limits } = this.#options;
     this.#phase = { is: "open" };
-    const { user, expiresAt } = principal;
     const { messageBytesMax, subscriptionsMax, publishEventsMax } = limits;
     session.adopt(principal, hello.instance);
     session.say({
@@ -153,10 +153,16 @@ export class Dialogue {
       session: session.id,
       heartbeatMs: limits.heartbeatMs,
       limits: { messageBytesMax, subscriptionsMax, publishEventsMax },
-      ...(user === undefined ? {} : { user }),
-      ...(expiresAt === undefined ? {} : { expiresAt }),
+      ...this.#tellOf(principal),
     });
     await this.#subscribe(hello.subscriptions);
+  }
+
+  /** Who the client is found to be, and for how long. */
+  #tellOf({ user, expiresAt }: Principal): { user?: string; expiresAt?: number; expiresInMs?: number } {
+    if (expiresAt === undefined) return user === undefined ? {} : { user };
+    const expiresInMs = Math.max(0, expiresAt - this.#options.clock.now());
+    return { ...(user === undefined ? {} : { user }), expiresAt, expiresInMs };
   }
 
   async #subscribe(subscriptions: readonly unknown[]): Promise<void> {
@@ -188,8 +194,10 @@ export class Dialogue {
         session.publish(message.ref, message.channel, message.events, message.ifMatch);
         return;
       case "auth":
-        this.#lastRenewal = this.#lastRenewal.then(() => this.#renew(message.token));
-        void session.during(this.#lastRenewal);
+        this.#renewals ??= new Renewals(this.#options.limits);
+        void session.during(
+          this.#renewals.inTurn(this.#options.clock.now(), () => this.#renew(message.token)),
+        );
         return;
       case "ping":
         session.say({ type: "pong" });
@@ -212,15 +220,13 @@ export class Dialogue {
     }
   }
 
-  /** A token that is refused ends nothing: the one before holds until it expires. */
+  /** A token that is refused ends nothing: the one before holds until it expires. Rule EXP-4. */
   async #renew(token: string): Promise<void> {
     const { gate, session } = this.#options;
-    try {
-      session.adopt(await gate.authenticate(token));
-      await session.review();
-    } catch (error) {
-      session.refuse(error);
-    }
+    const principal = await gate.authenticate(token);
+    if (session.isClosed) return;
+    await session.renew(principal);
+    session.say({ type: "renewed", ...this.#tellOf(principal) });
   }
 }
 

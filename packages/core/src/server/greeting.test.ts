@@ -14,7 +14,7 @@ function hello(...channels: string[]): object {
 const codeOf = ({ sink }: Client) => sink.farewell?.kind === "refused" && sink.farewell.error.code;
 
 describe("hello", () => {
-  test("[SES-2] is answered by `welcome` before anything else, at once", async () => {
+  test("[SES-2] [EXP-2] is answered by `welcome` before anything else, at once", async () => {
     const world = new World();
     const expiresAt = world.clock.now() + 1_000_000;
     const gate = new TokenGate();
@@ -33,6 +33,7 @@ describe("hello", () => {
         limits: { messageBytesMax, subscriptionsMax, publishEventsMax },
         user: "ada",
         expiresAt,
+        expiresInMs: 1_000_000,
       },
     ]);
     follow.release();

@@ -1,3 +1,5 @@
+import { HoldfastError } from "@holdfast/protocol";
+
 export type Action = "read" | "publish" | "presence" | "signal" | "admin";
 
 /** What somebody may do, and where. */
@@ -20,6 +22,17 @@ export interface Principal {
   /** The application's session with its user, the claim `sid`, by which all tokens of that can be revoked. */
   readonly session?: string;
   readonly grants?: readonly Grant[];
+}
+
+/** Whether the principal's time is not over. */
+export function isCurrent({ expiresAt }: Principal, now: number): boolean {
+  return expiresAt === undefined || now < expiresAt;
+}
+
+/** Throws `token_expired` when the principal's time is over. Rule EXP-3. */
+export function checkCurrent(principal: Principal, now: number): void {
+  if (isCurrent(principal, now)) return;
+  throw new HoldfastError("token_expired", "The token has expired. Come back with a new one.");
 }
 
 /** Who may come in, and what they may do. */

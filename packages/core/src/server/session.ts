@@ -14,7 +14,7 @@ import { type Batch, type Framing, Notice } from "./batch.ts";
 import type { Company } from "./company.ts";
 import type { Clock, Hubs } from "./hubs.ts";
 import { Intake, type IntakeHost } from "./intake.ts";
-import type { Action, Gate, Principal } from "./principal.ts";
+import { type Action, checkCurrent, type Gate, type Principal } from "./principal.ts";
 import type { Source } from "./publish-rates.ts";
 import { Publisher, type PublisherHost } from "./publishing.ts";
 import type { Farewell, Retracted, Sink } from "./sink.ts";
@@ -38,6 +38,10 @@ export interface SessionOptions {
   readonly moves?: boolean;
   /** After how many ms the client is asked to go elsewhere; never unless given. Rule CALM-4. */
   readonly ageMsMax?: number | undefined;
+  /** The client can bring a new token on this connection, for which it may have a grace. Rule EXP-5. */
+  readonly renews?: boolean;
+  /** A deadline is now earlier than it was. */
+  readonly onSooner?: () => void;
   /** A subscription has been read up to the head, which it had not been before. */
   readonly onCaughtUp?: () => void;
   /** The session is over; called once. */
@@ -60,6 +64,8 @@ export class Session implements IntakeHost, PublisherHost, SubscriptionsHost {
   readonly #sink: Sink;
   readonly #framing: Framing;
   #full = false;
+  /** The principal's time is over, and it has its grace to renew: nothing is delivered meanwhile. */
+  #lapsed = false;
   readonly #subscriptions: Subscriptions;
   readonly #vitals: Vitals;
   readonly #intake: Intake;
@@ -83,8 +89,10 @@ export class Session implements IntakeHost, PublisherHost, SubscriptionsHost {
     this.#principal = options.principal;
     this.#subscriptions = new Subscriptions(this);
     this.#intake = new Intake(this);
-    this.#vitals = new Vitals(options.limits, options.hears, options.clock.now(), options.ageMsMax);
-    this.#vitals.expire(options.principal.expiresAt);
+    const { clock, principal } = options;
+    const now = clock.now();
+    this.#vitals = new Vitals(options.limits, options, now);
+    this.#vitals.expire(principal.expiresAt, now);
   }
 
   get hubs(): Hubs {
@@ -108,8 +116,9 @@ export class Session implements IntakeHost, PublisherHost, SubscriptionsHost {
     return { user: this.#principal.user, address: this.#options.address };
   }
 
+  /** Nothing is to be delivered now: the sink takes no more, or the principal may have no more. */
   get full(): boolean {
-    return this.#full;
+    return this.#full || this.#lapsed;
   }
 
   get isClosed(): boolean {
@@ -161,7 +170,7 @@ export class Session implements IntakeHost, PublisherHost, SubscriptionsHost {
       // To a stream that frames by length, nothing would be its end.
       if (bytes === undefined || bytes.length === 0) return;
       this.#hasSpoken = true;
-      if (this.#sink.write(bytes) || this.full || this.#closed) return;
+      if (this.#sink.write(bytes) || this.#full || this.#closed) return;
     } catch (error) {
       this.#break(error);
       return;
@@ -209,10 +218,17 @@ export class Session implements IntakeHost, PublisherHost, SubscriptionsHost {
 
   /** The sink has room again: readers go on from their cursors. Rule BND-1. */
   drained(): void {
-    if (this.#closed || !this.full) return;
+    if (this.#closed || !this.#full) return;
     this.#vitals.drained();
     this.#setFull(false);
     this.#subscriptions.drained();
+  }
+
+  /** Readers stand still as long as the principal has lapsed, and then go on from their cursors. Rule EXP-5. */
+  #setLapsed(lapsed: boolean): void {
+    if (this.#lapsed === lapsed) return;
+    this.#lapsed = lapsed;
+    if (!lapsed && !this.#full) this.#subscriptions.drained();
   }
 
   /**
@@ -254,21 +270,45 @@ export class Session implements IntakeHost, PublisherHost, SubscriptionsHost {
     return this.#subscriptions.company;
   }
 
-  /** Rejects with `forbidden` or `unauthenticated` when the principal may not do this, or not any more. Rule AUTH-1. */
+  /** Rejects with `forbidden` or `token_expired` when the principal may not do this, or not any more. Rules AUTH-1, EXP-3. */
   async demand(action: Action, channel: string): Promise<void> {
     const { gate, clock } = this.#options;
-    if (clock.now() >= this.#vitals.expiresAt) {
-      throw new HoldfastError("unauthenticated", "The token has expired.");
+    for (;;) {
+      const principal = this.#principal;
+      checkCurrent(principal, clock.now());
+      const isPermitted = await gate.authorize(principal, action, channel);
+      // It may have taken long, and says nothing of a principal that has come since.
+      if (principal !== this.#principal) continue;
+      checkCurrent(principal, clock.now());
+      if (isPermitted) return;
+      throw new HoldfastError("forbidden", `You may not ${action} ${channel}.`);
     }
-    if (await gate.authorize(this.#principal, action, channel)) return;
-    throw new HoldfastError("forbidden", `You may not ${action} ${channel}.`);
   }
 
   /** Goes on as this principal, and as this member where it joins. */
   adopt(principal: Principal, instance = this.#instance): void {
+    const { clock, onSooner } = this.#options;
     this.#principal = principal;
     this.#instance = instance;
-    this.#vitals.expire(principal.expiresAt);
+    this.#vitals.expire(principal.expiresAt, clock.now());
+    if (principal.expiresAt !== undefined) onSooner?.();
+  }
+
+  /**
+   * Goes on as this principal, whose token is newer: what it may not have ends, the rest is not disturbed. Resolves when
+   * that has been found out; throws `forbidden` for another user. Rules EXP-4, EXP-5.
+   */
+  async renew(principal: Principal): Promise<void> {
+    if (this.#closed) return;
+    if (principal.user !== this.#principal.user) {
+      throw new HoldfastError(
+        "forbidden",
+        "This connection is another user's, and stays so. Open one of its own for this token.",
+      );
+    }
+    this.adopt(principal);
+    await this.review();
+    if (!this.#closed && this.#options.clock.now() < this.#vitals.expiresAt) this.#setLapsed(false);
   }
 
   /** Ends the subscriptions and memberships that the principal may not have, or not any more. Rules AUTH-1, REV-5. */
@@ -316,6 +356,7 @@ export class Session implements IntakeHost, PublisherHost, SubscriptionsHost {
   clockSet(now: number, byMs: number): void {
     this.#vitals.clockSet(now, byMs);
     this.#intake.clockSet();
+    if (now < this.#vitals.expiresAt) this.#setLapsed(false);
   }
 
   /** When `tick` must be called next, in ms since 1970. */
@@ -329,6 +370,7 @@ export class Session implements IntakeHost, PublisherHost, SubscriptionsHost {
       const due = this.#vitals.due(now);
       if (due.is === "nothing") return;
       if (due.is === "over") this.#over(due.error);
+      else if (due.is === "lapsed") this.#setLapsed(true);
       else if (due.is === "leave") this.#leave();
       else if (due.is === "idle") this.#idle(now);
       else if (this.#hasSpoken) this.#remind(due);
@@ -348,7 +390,7 @@ export class Session implements IntakeHost, PublisherHost, SubscriptionsHost {
 
   #remind(due: Due): void {
     if (due.is === "expiring") this.say({ type: "expiring", inMs: due.inMs });
-    else if (!this.full) this.say({ type: "heartbeat", heads: this.#subscriptions.heads });
+    else if (!this.#full) this.say({ type: "heartbeat", heads: this.#subscriptions.heads });
   }
 
   /** Was asked to go elsewhere, and is served until it does. */

@@ -115,6 +115,7 @@ export interface ClientOptions {
   readonly principal?: Principal;
   readonly framing?: Framing;
   readonly hears?: boolean;
+  readonly renews?: boolean;
   readonly token?: string;
   readonly address?: string;
   readonly onCaughtUp?: () => void;
@@ -141,7 +142,7 @@ export class Client {
     this.#world = world;
     const { hubs, limits, clock } = world;
     const { gate = openGate, principal = {}, framing = framings.sessionText, hears = true } = options;
-    const { token, address, onCaughtUp = () => {}, moves = false, ageMsMax } = options;
+    const { token, address, onCaughtUp = () => {}, moves = false, renews = false, ageMsMax } = options;
     const { sink } = this;
     const onClose = () => {
       this.closes++;
@@ -159,6 +160,7 @@ export class Client {
       principal,
       hears,
       moves,
+      renews,
       ageMsMax,
       onCaughtUp,
       onClose,

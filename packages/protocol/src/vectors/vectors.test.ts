@@ -184,6 +184,7 @@ describe("messages of a server", () => {
       presence: true,
       published: true,
       reconnect: true,
+      renewed: true,
       signal: true,
       subscribed: true,
       unsubscribed: true,

@@ -1,4 +1,4 @@
-import { publishAs } from "@holdfast/core/server";
+import { checkCurrent, publishAs } from "@holdfast/core/server";
 import { checkLabels, decodePayload, HoldfastError, type PublishResult } from "@holdfast/protocol";
 import { readBody } from "../body.ts";
 import { conditionOf } from "../entity-tag.ts";
@@ -10,7 +10,7 @@ import { parseParameters } from "../parameters.ts";
 
 /** `POST /channels/{channel}`: appends one event, or a batch. Rules POST-1 to POST-4, ACK-1 to ACK-3, PUB-1 to PUB-3. */
 export async function publish(node: Node, exchange: Exchange, channel: string): Promise<void> {
-  const { gatekeeper, limits, deadlines } = node;
+  const { clock, gatekeeper, limits, deadlines } = node;
   const principal = await gatekeeper.principalOf(exchange.request);
   await gatekeeper.demand(principal, "publish", channel);
   parseParameters(exchange.query, []);
@@ -29,6 +29,8 @@ export async function publish(node: Node, exchange: Exchange, channel: string): 
     { bytesMax: limits.messageBytesMax, timeoutMs: limits.bodyTimeoutMs },
     deadlines,
   );
+  // The body may have taken its time.
+  checkCurrent(principal, clock.now());
   const drafts = kind === "batch" ? parseBatch(body) : [{ ...labels, payload: decodePayload(kind, body) }];
   const results = await publishAs(principal, node.hubs, channel, drafts, ifMatch);
   answerPublished(exchange, results, kind === "batch");

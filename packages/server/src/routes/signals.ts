@@ -1,3 +1,4 @@
+import { checkCurrent } from "@holdfast/core/server";
 import {
   checkValueNesting,
   decodeSignalKey,
@@ -15,7 +16,7 @@ import { parseParameters } from "../parameters.ts";
 
 /** `POST /channels/{channel}/signals`: passes a signal on to those who are here now. Rule SIG-1. */
 export async function signal(node: Node, exchange: Exchange, channel: string): Promise<void> {
-  const { gatekeeper, limits, deadlines } = node;
+  const { clock, gatekeeper, limits, deadlines } = node;
   const principal = await gatekeeper.principalOf(exchange.request);
   await gatekeeper.demand(principal, "signal", channel);
   parseParameters(exchange.query, []);
@@ -27,6 +28,7 @@ export async function signal(node: Node, exchange: Exchange, channel: string): P
     { bytesMax: limits.eventBytesMax, timeoutMs: limits.bodyTimeoutMs },
     deadlines,
   );
+  checkCurrent(principal, clock.now());
   const { key, data, instance } = parseSignal(decodeUtf8(body));
   const from = principal.user === undefined ? {} : { from: principal.user };
   await node.hubs.signal(channel, key, data, { ...from, ...(instance === undefined ? {} : { instance }) });

@@ -1,4 +1,4 @@
-import type { Page, Principal } from "@holdfast/core/server";
+import { isCurrent, type Page, type Principal } from "@holdfast/core/server";
 import type { Cursor } from "@holdfast/protocol";
 import { namedTag, pageTag } from "../entity-tag.ts";
 import type { Exchange } from "../exchange.ts";
@@ -21,6 +21,8 @@ export async function answerHeldPage(
     if (page.events.length === 0) wanted = { ...request, start: { after: page.to } };
     await hold(node, exchange, request.channel, page.to, until);
     if (exchange.isGone) return;
+    // What has come since is not this principal's to read any more: the answer is the page that it had.
+    if (!isCurrent(principal, node.clock.now())) break;
     page = await readPage(node, wanted);
   }
   answerPage(node, exchange, page, isGiven(request));

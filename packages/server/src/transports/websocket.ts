@@ -195,6 +195,8 @@ export function serveSession(
     hears: true,
     moves: true,
     ageMsMax: node.drawAgeMs(),
+    renews: true,
+    onSooner: () => node.expect(sink),
     onClose: () => node.leave(sink),
   });
   const credential = token === undefined ? {} : { token };

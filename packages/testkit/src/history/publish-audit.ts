@@ -109,6 +109,8 @@ export class PublishAudit {
     switch (error.code) {
       case "timed_out":
       case "unauthenticated":
+      case "token_expired":
+      case "token_revoked":
         return;
       case "channel_closed":
         if (!this.#logsOf(channel).some((one) => one.isClosed))

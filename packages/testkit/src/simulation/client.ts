@@ -93,7 +93,7 @@ export class Client {
         break;
       case "refused":
         audit.stop();
-        if (news.error.code === "unauthenticated") break;
+        if (news.error.retry === "reauthenticate") break;
         this.#host.checker.fail("GAP", `${this.name} was refused ${news.channel}: ${news.error.message}`);
         break;
       default:

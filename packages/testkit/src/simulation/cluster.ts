@@ -193,7 +193,7 @@ function makeGate({ timeline, random, options }: ClusterParts): Gate {
       await new Promise<void>((resolve) => timeline.after(random.below(5), resolve));
       const [user, expiresAt] = token?.split(".") ?? [];
       if (user === undefined || Number(expiresAt) <= timeline.now) {
-        throw new HoldfastError("unauthenticated", "The token has expired.");
+        throw new HoldfastError("token_expired", "The token has expired.");
       }
       return { user, expiresAt: Number(expiresAt) };
     },

@@ -31,6 +31,8 @@ interface SessionParts {
   readonly framing: Framing;
   /** The client can be heard on this line. */
   readonly hears: boolean;
+  /** It can bring a new token on it. */
+  readonly renews?: boolean;
   readonly form?: MessageForm;
   readonly principal: Principal;
 }
@@ -131,7 +133,14 @@ function closeOf(farewell: Farewell): [code: number, reason: string] {
 export function serveWebSocket(node: ServerNode, line: Line, form: MessageForm): ServerEnd {
   const sink = new WebSocketSink(node, line);
   const framing = form === "msgpack" ? framings.msgpackWebSocket : framings.sessionWebSocket;
-  const { session, dialogue } = openSession(node, line, { sink, framing, hears: true, principal: {}, form });
+  const { session, dialogue } = openSession(node, line, {
+    sink,
+    framing,
+    hears: true,
+    renews: true,
+    principal: {},
+    form,
+  });
   sink.onDrained = () => session.drained();
   node.enter(session, dialogue);
   line.down.send({ is: "accepted" });
