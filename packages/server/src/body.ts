@@ -31,6 +31,7 @@ export async function readBody(
   if (awaitContinue.delete(request)) response.writeContinue();
   const body = await collect(exchange, limits, deadlines);
   checkIntact(exchange);
+  exchange.traffic.heard(body.length);
   return body;
 }
 

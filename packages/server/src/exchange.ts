@@ -5,8 +5,10 @@ import { type Bytes, HoldfastError, toHoldfastError } from "@holdfast/protocol";
 import { type Content, type Representation, represent } from "./compression/content.ts";
 import type { Coding } from "./compression/content-coding.ts";
 import { codedTag } from "./entity-tag.ts";
+import type { Traffic } from "./metrics/traffic.ts";
 import type { Node } from "./node.ts";
 import { problemAnswer } from "./problem.ts";
+import { logRefusal, requestIdOf } from "./request-log.ts";
 
 /** The client went away before it was answered; there is nobody left to tell. */
 export class ClientGone extends Error {
@@ -18,6 +20,8 @@ type Headers = Readonly<Record<string, string>>;
 export interface Target {
   readonly path: string;
   readonly query: string;
+  /** The path that it means, with `{channel}` for a name; absent where it means none. */
+  readonly route?: string;
 }
 
 /** How long a client may take to notice that its body is not wanted. */
@@ -42,6 +46,9 @@ export class Exchange {
   readonly response: ServerResponse;
   readonly path: string;
   readonly query: string;
+  readonly route: string;
+  /** Where what is said and heard is counted. */
+  traffic: Traffic;
   /** Set when what followed the body was no HTTP: the length may have been a lie. Rule POST-3. */
   isCorrupt = false;
   /** Set while the request before it on the same connection has no answer. */
@@ -56,6 +63,8 @@ export class Exchange {
     this.response = response;
     this.path = target.path;
     this.query = target.query;
+    this.route = target.route ?? "other";
+    this.traffic = node.traffic.request;
     // Either fails when the client goes away, which is told by the close that follows.
     request.on("error", ignore);
     response.on("error", ignore);
@@ -139,6 +148,8 @@ export class Exchange {
     const { response } = this;
     const length = typeof body === "string" ? Buffer.byteLength(body) : body?.length;
     const isUnread = this.#hasUnreadBody();
+    this.#node.meters.answered(this.route, status);
+    if (length !== undefined) this.traffic.sent(1, length);
     response.writeHead(
       status,
       this.headersWith({
@@ -183,13 +194,16 @@ export class Exchange {
 
   /** Answers with an outcome; once the answer has begun, ends it instead. */
   fail(thrown: unknown): void {
+    logRefusal(this.#node, this.request, this.path, thrown);
     if (this.response.headersSent) {
       this.response.destroy();
       return;
     }
     const error = toHoldfastError(thrown);
+    this.traffic.refused(error.code);
     const { headers, body } = problemAnswer(error);
-    this.answer(error.status, body, headers);
+    const id = requestIdOf(this.request, this.#node);
+    this.answer(error.status, body, { ...headers, "X-Request-Id": id });
   }
 
   #hasUnreadBody(): boolean {

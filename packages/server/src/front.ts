@@ -10,10 +10,10 @@ import { extendDeflate, negotiateDeflate } from "./compression/deflate-extension
 import { ClientGone, Exchange, splitTarget } from "./exchange.ts";
 import type { Room } from "./files.ts";
 import { LentSocket } from "./lent-socket.ts";
-import { thrownField } from "./log.ts";
 import { farewellMs, type Node } from "./node.ts";
 import { preflightHeaders } from "./origins.ts";
 import { refuseOnSocket } from "./problem.ts";
+import { logRefusal, requestIdOf } from "./request-log.ts";
 import { channelOf, handlerFor, type Match, match, methodNotAllowed, methodsOf } from "./routes.ts";
 import { createAcceptor } from "./transports/websocket.ts";
 import { openWebSocket } from "./upgrade.ts";
@@ -50,7 +50,7 @@ export class Front {
     const { path, query } = splitTarget(request.url ?? "/");
     if (!path.startsWith(prefix)) return undefined;
     const found = match(path.slice(prefix.length));
-    return found && { found, path: path.slice(prefix.length), query };
+    return found && { found, path: path.slice(prefix.length), query, route: found.name };
   }
 
   /** Marks a connection beyond the limit: whatever it asks is answered `overloaded`. */
@@ -161,19 +161,7 @@ export class Front {
       exchange.response.destroy();
       return;
     }
-    this.#logFault(thrown, exchange.path);
     exchange.fail(thrown);
-  }
-
-  #logFault(thrown: unknown, path: string): void {
-    const error = toHoldfastError(thrown);
-    if (error.code !== "internal") return;
-    this.#node.log({
-      level: "error",
-      message: "A request failed.",
-      path,
-      error: thrownField(error.cause ?? error),
-    });
   }
 
   /** Whether an upgrade is ours to answer, so that it is no matter for anybody else. */
@@ -213,12 +201,23 @@ export class Front {
       this.#acceptor.handleUpgrade(request, socket, head, (websocket) => {
         // One that was taken back from HTTP stands still.
         socket.resume();
+        node.meters.answered(target.route, 101);
         open({ websocket, socket, faces: this.#facesFor(websocket, request) });
       });
     } catch (thrown) {
-      this.#logFault(thrown, request.url ?? "/");
-      if (!socket.destroyed) refuseOnSocket(socket, toHoldfastError(thrown), node.deadlines);
+      this.#refuseUpgrade(request, socket, prefix, thrown);
     }
+  }
+
+  #refuseUpgrade(request: IncomingMessage, socket: Duplex, prefix: string, thrown: unknown): void {
+    const node = this.#node;
+    const route = this.#find(request, prefix)?.route ?? "other";
+    const error = toHoldfastError(thrown);
+    node.traffic.websocket.refused(error.code);
+    node.meters.answered(route, error.status);
+    logRefusal(node, request, splitTarget(request.url ?? "/").path, thrown);
+    if (socket.destroyed) return;
+    refuseOnSocket(socket, error, node.deadlines, { "X-Request-Id": requestIdOf(request, node) });
   }
 
   #facesFor(websocket: WebSocket, request: IncomingMessage): WebSocketFramings {
@@ -241,7 +240,9 @@ export class Front {
     }
     if (this.#refused.has(socket)) return;
     this.#refused.add(socket);
-    refuseOnSocket(socket, outcomeOf(error), this.#node.deadlines);
+    const refusal = outcomeOf(error);
+    this.#node.traffic.request.refused(refusal.code);
+    refuseOnSocket(socket, refusal, this.#node.deadlines);
   }
 }
 

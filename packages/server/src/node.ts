@@ -1,5 +1,6 @@
+import type { Socket } from "node:net";
 import { type Broker, MemoryBroker, type MemoryStats } from "@holdfast/core/broker";
-import { type Clock, Hubs, type Session } from "@holdfast/core/server";
+import { type Clock, type Farewell, Hubs, reasonOf, type Session } from "@holdfast/core/server";
 import { HoldfastError, type Limits, namespaceOf } from "@holdfast/protocol";
 import type { AuditEntry } from "./audit.ts";
 import { withDeadline } from "./broker-deadline.ts";
@@ -9,9 +10,11 @@ import { drawText } from "./draw.ts";
 import { Farewells } from "./farewells.ts";
 import { FileWatch, RefusalCount } from "./files.ts";
 import { Gatekeeper } from "./gatekeeper.ts";
-import { type Logger, thrownField } from "./log.ts";
+import { type Logger, type LogLevel, logsAt, thrownField } from "./log.ts";
 import { keepInMemory } from "./memory.ts";
+import { Exposition } from "./metrics/exposition.ts";
 import { Meters } from "./metrics/meters.ts";
+import { type Traffic, Traffics } from "./metrics/traffic.ts";
 import type { Settings } from "./options.ts";
 import { Origins } from "./origins.ts";
 import { Readiness } from "./readiness.ts";
@@ -29,6 +32,8 @@ export interface Stats {
   readonly sessions: number;
   /** Subscriptions, and long polls. */
   readonly readers: number;
+  /** Of these, the ones that have been given everything up to the head. */
+  readonly readersLive: number;
   /** JSON answers that are being held. */
   readonly waiters: number;
   /** Channels followed, and what is kept of them. */
@@ -45,9 +50,14 @@ export interface Stats {
 
 /** An answer that is held back until there is something to say. */
 export interface Waiter {
+  /** By `performance.now()`. */
+  readonly openedAt: number;
   /** Answers now, because the node goes away. */
   drain(): void;
 }
+
+/** What is asked of a connection's socket; afterwards it may not say any more. */
+export type ConnectionSocket = Pick<Socket, "remoteAddress" | "bytesRead" | "bytesWritten">;
 
 /** A session with its connection, as the node keeps it. */
 export interface Link {
@@ -56,6 +66,10 @@ export interface Link {
   readonly timed: Timed;
   /** Bytes that its connection holds because the client has not taken them. */
   readonly unsent: number;
+  readonly traffic: Traffic;
+  /** By `performance.now()`. */
+  readonly openedAt: number;
+  readonly socket: ConnectionSocket | undefined;
 }
 
 /** One server process: what its routes and transports share. */
@@ -75,7 +89,8 @@ export class Node {
   /** Undefined: nothing is compressed. */
   readonly compression: NodeCompression | undefined;
   readonly log: Logger;
-  readonly meters = new Meters();
+  readonly meters: Meters;
+  readonly traffic = new Traffics();
   readonly links = new Set<Link>();
   readonly waiters = new Set<Waiter>();
   /** Sockets of the node's own listeners. */
@@ -84,11 +99,13 @@ export class Node {
   readonly #files: FileWatch;
   isDraining = false;
   readonly #ownBroker: Broker | undefined;
-  #publishing = 0;
   #sessions = 0;
+  #requests = 0;
+  #exposition: Exposition | undefined;
 
   constructor(settings: Settings) {
     this.settings = settings;
+    this.meters = new Meters(this);
     this.limits = settings.limits;
     this.log = settings.logger;
     this.refusals = new RefusalCount(this.log);
@@ -109,7 +126,9 @@ export class Node {
     this.farewells = new Farewells(this.deadlines, farewellMs(settings));
     const broker = this.#chooseBroker();
     this.#ownBroker = broker === settings.broker ? undefined : broker;
-    this.broker = this.#counted(withDeadline(broker, settings.brokerDeadlineMs, this.deadlines));
+    this.broker = this.meters.brokerCalls.measure(
+      withDeadline(broker, settings.brokerDeadlineMs, this.deadlines),
+    );
     this.hubs = new Hubs({
       broker: this.broker,
       clock: this.clock,
@@ -118,10 +137,16 @@ export class Node {
       schedule: () => this.tick.schedule(),
       turn: () => new Promise((resolve) => setImmediate(resolve)),
       neighbours: settings.neighbours,
-      onError: (fault) =>
-        this.log({ level: "error", message: "A session failed.", error: thrownField(fault) }),
       onRefusal: (limit) => this.meters.refused(limit),
       random: Math.random,
+      onError: (fault, connection) =>
+        this.log({
+          level: "error",
+          message: "A session failed.",
+          ...(connection === undefined ? {} : { connection }),
+          error: thrownField(fault),
+        }),
+      onDelivered: this.meters.delivery.delivered,
     });
     this.readiness = new Readiness(this);
     this.compression = settings.compression && new NodeCompression(settings.compression);
@@ -140,22 +165,32 @@ export class Node {
     });
   }
 
-  #counted(broker: Broker): Broker {
-    return {
-      ...broker,
-      append: async (channel, drafts, ifMatch) => {
-        this.#publishing++;
-        try {
-          return await broker.append(channel, drafts, ifMatch);
-        } finally {
-          this.#publishing--;
-        }
-      },
-    };
+  /** The log in this process, where the node keeps one of its own. */
+  get memory(): MemoryBroker | undefined {
+    return this.#ownBroker instanceof MemoryBroker ? this.#ownBroker : undefined;
+  }
+
+  get filesExhausted(): number {
+    return this.#files.exhausted;
+  }
+
+  /** Made when first asked for: most tests and many applications never ask. */
+  get exposition(): Exposition {
+    this.#exposition ??= new Exposition(this);
+    return this.#exposition;
   }
 
   get publishing(): number {
-    return this.#publishing;
+    return this.meters.brokerCalls.inFlight("append");
+  }
+
+  /** Whether an entry of this level is written: what would be dropped need not be made. */
+  logs(level: LogLevel): boolean {
+    return logsAt(this.settings.logLevel, level);
+  }
+
+  nextRequestId(): string {
+    return `${this.id}-r${(this.#requests++).toString(36)}`;
   }
 
   /** Lets one more stream or held answer in; throws `draining` or `overloaded`. */
@@ -189,6 +224,8 @@ export class Node {
   enter(link: Link): void {
     this.links.add(link);
     this.deadlines.add(link.timed);
+    link.traffic.opened++;
+    if (this.logs("debug")) this.#logConnection("A connection opened.", link);
   }
 
   /** A link's deadline may be earlier than it was. */
@@ -196,31 +233,59 @@ export class Node {
     this.deadlines.expect(timed, timed.deadline);
   }
 
-  leave(link: Link): void {
+  /** Without a farewell it is the client that has left. */
+  leave(link: Link, farewell?: Farewell): void {
     this.links.delete(link);
     this.deadlines.delete(link.timed);
+    const reason = farewell === undefined ? (link.session.movesFor ?? "client") : reasonOf(farewell);
+    link.traffic.left(reason);
+    if (!this.logs("debug")) return;
+    this.#logConnection("A connection closed.", link, {
+      reason,
+      ageMs: Math.round(performance.now() - link.openedAt),
+      receivedBytes: link.socket?.bytesRead,
+      sentBytes: link.socket?.bytesWritten,
+    });
+  }
+
+  #logConnection(message: string, { session, traffic, socket }: Link, more: object = {}): void {
+    const { transport } = traffic;
+    const { user } = session.principal;
+    const address = socket?.remoteAddress;
+    this.log({
+      level: "debug",
+      message,
+      connection: session.id,
+      transport,
+      ...(address === undefined ? {} : { address }),
+      ...(user === undefined ? {} : { user }),
+      ...more,
+    });
   }
 
   /** O(sessions). */
   stats(): Stats {
     let unsentBytes = 0;
     for (const { unsent } of this.links) unsentBytes += unsent;
+    const { memory } = this;
     return {
       unsentBytes,
       connections: this.connections,
       connectionsRefused: this.refusals.total,
-      filesExhausted: this.#files.exhausted,
+      filesExhausted: this.filesExhausted,
       sessions: this.links.size,
       waiters: this.waiters.size,
-      publishing: this.#publishing,
+      publishing: this.publishing,
       ...this.hubs.stats(),
-      ...(this.#ownBroker instanceof MemoryBroker ? { memory: this.#ownBroker.stats() } : {}),
+      ...(memory === undefined ? {} : { memory: memory.stats() }),
     };
   }
 
   async stop(): Promise<void> {
     this.hubs.stop();
     this.deadlines.stop();
+    this.meters.stop();
+    this.#exposition?.stop();
     await this.#ownBroker?.stop();
   }
 }

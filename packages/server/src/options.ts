@@ -9,7 +9,8 @@ import {
 } from "@holdfast/core/server";
 import { defaultLimits, type Limits } from "@holdfast/protocol";
 import * as v from "valibot";
-import { type Logger, stderrLogger } from "./log.ts";
+import { guardLog, type Logger, type LogLevel, logLevels, stderrLogger } from "./log.ts";
+import type { Peers } from "./metrics/peers.ts";
 
 /** The part of a client's request by which it may be known. */
 export interface ConnectionRequest {
@@ -62,6 +63,10 @@ export interface HoldfastOptions {
   /** Origins of other sites, as in `https://example.com`, whose pages may use this node. */
   readonly origins?: readonly string[];
   readonly logger?: Logger;
+  /** The least that is logged; `debug` has a line for each connection and refusal. `info` unless given, `warn` without a `logger`. */
+  readonly logLevel?: LogLevel;
+  /** The other processes of the same port, which `/metrics` and `/stats` are to answer for as well. */
+  readonly peers?: Peers;
   /**
    * Compresses what is said to clients that offer it, once for all of them. Off unless given: what it saves must be worth
    * its time, and where secrets and what strangers write share a channel, the length of a message can tell of them.
@@ -86,6 +91,8 @@ export interface Settings {
   /** Undefined: nothing is compressed. */
   readonly compression: CompressionSettings | undefined;
   readonly logger: Logger;
+  readonly logLevel: LogLevel;
+  readonly peers: Peers | undefined;
   readonly neighbours: Neighbours | undefined;
   readonly origins: readonly string[];
   namespace(name: string): NamespaceSettings;
@@ -193,6 +200,13 @@ const schema = v.strictObject({
   ),
   compression: v.optional(compression),
   logger: v.optional(aFunction),
+  logLevel: v.optional(v.picklist(logLevels, `must be one of ${logLevels.join(", ")}`)),
+  peers: v.optional(
+    v.custom<Peers>(
+      (value) => typeof value === "object" && value !== null && "metrics" in value,
+      "must be what asks the other processes",
+    ),
+  ),
   brokerDeadlineMs: v.optional(wholeFrom(1)),
   neighbours: v.optional(
     v.custom<Neighbours>(
@@ -248,6 +262,7 @@ export function readOptions(options: HoldfastOptions): Settings {
   if (!checked.success) throw new ConfigurationError([...new Set(checked.issues.map(sentence))]);
   const limits: Limits = { ...defaultLimits, ...options.limits };
   const mistakes = contradictions(options, limits);
+  const { logLevel = options.logger === undefined ? "warn" : "info" } = options;
   if (mistakes.length > 0) throw new ConfigurationError(mistakes);
   return {
     access:
@@ -259,7 +274,9 @@ export function readOptions(options: HoldfastOptions): Settings {
     limits,
     memory: { ...defaultMemoryLimits, ...options.memory },
     compression: compressionOf(options.compression),
-    logger: options.logger ?? stderrLogger,
+    logger: guardLog(options.logger ?? stderrLogger, logLevel),
+    logLevel,
+    peers: options.peers,
     neighbours: options.neighbours,
     origins: options.origins ?? [],
     namespace: namespacesOf(options.namespaces ?? {}),

@@ -3,6 +3,7 @@ import type { Node } from "./node.ts";
 
 /** How long an answer holds: whoever asks more often hears it again, and the log is spared. */
 const freshMs = 1000;
+const soonMs = 1000;
 
 /** Tells whether an event published here would be delivered, by having one delivered. Rule HTTP-3. */
 export class Readiness {
@@ -21,6 +22,22 @@ export class Readiness {
     if (isDraining) throw new HoldfastError("draining", "This node is going away.");
     if (this.#last === undefined || Math.abs(clock.now() - this.#last.endedAt) >= freshMs) this.#begin();
     await this.#last?.result;
+  }
+
+  /** The same as a word, and soon: what is not known within a second is not ready. */
+  async isReady(): Promise<boolean> {
+    const { deadlines } = this.#node;
+    return await new Promise((resolve) => {
+      const cancel = deadlines.after(soonMs, () => resolve(false));
+      const settle = (isReady: boolean) => {
+        cancel();
+        resolve(isReady);
+      };
+      this.check().then(
+        () => settle(true),
+        () => settle(false),
+      );
+    });
   }
 
   #begin(): void {

@@ -37,6 +37,7 @@ const nothing: Held = {
   publishing: 0,
   hubs: 0,
   readers: 0,
+  readersLive: 0,
   tailEvents: 0,
   tailBytes: 0,
   unsentBytes: 0,

@@ -6,6 +6,7 @@ import { closeChannel } from "./routes/close.ts";
 import { connect } from "./routes/connect.ts";
 import { streamEvents } from "./routes/events.ts";
 import { answerLive, answerReady } from "./routes/health.ts";
+import { readMetrics } from "./routes/metrics.ts";
 import { listMembers } from "./routes/presence.ts";
 import { publish } from "./routes/publish.ts";
 import { signal } from "./routes/signals.ts";
@@ -27,6 +28,7 @@ const paths: ReadonlyMap<string, Route> = new Map([
   ["/events", { GET: streamEvents }],
   ["/health/live", { GET: answerLive }],
   ["/health/ready", { GET: answerReady }],
+  ["/metrics", { GET: readMetrics }],
 ]);
 
 /** By what follows the channel's name. */
@@ -44,17 +46,21 @@ export interface Match {
   readonly route: Route | undefined;
   /** As it stands in the path: not decoded, and not checked. */
   readonly channelText: string | undefined;
+  /** The path with `{channel}` for a name. */
+  readonly name: string;
 }
 
 /** Finds what a path means; undefined when it is none of ours. */
 export function match(path: string): Match | undefined {
   if (!path.startsWith(channelsPath)) {
     const route = paths.get(path);
-    return route && { route, channelText: undefined };
+    return route && { route, channelText: undefined, name: path };
   }
   const end = path.indexOf("/", channelsPath.length);
   const channelText = path.slice(channelsPath.length, end === -1 ? undefined : end);
-  return { route: channelPaths.get(end === -1 ? "" : path.slice(end)), channelText };
+  const what = end === -1 ? "" : path.slice(end);
+  const route = channelPaths.get(what);
+  return { route, channelText, name: route === undefined ? "other" : `${channelsPath}{channel}${what}` };
 }
 
 /** The channel that a path names; throws `bad_channel`. Rule NAME-1. */

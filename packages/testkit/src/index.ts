@@ -1,5 +1,6 @@
 export * from "./conformance/broker.ts";
 export * from "./conformance/transports.ts";
+export { type Family, lintExposition, parseExposition, type Sample, sumOf } from "./exposition/exposition.ts";
 export {
   type Admission,
   FaultProxy,

@@ -7,6 +7,9 @@ import { RecentBatches } from "./recent-batches.ts";
 import type { NamespaceSettings } from "./settings.ts";
 import { Tail } from "./tail.ts";
 
+/** Told once of each batch that went out to those at the front: to so many of them. */
+export type Delivered = (batch: Batch, readers: number) => void;
+
 /** The readers that stand at the front of a channel, and the tail of the log that they are given from. */
 export class Cohort {
   readonly #channel: string;
@@ -18,8 +21,16 @@ export class Cohort {
   #front: number;
   #advancing = false;
   readonly #recent: RecentBatches;
+  readonly #delivered: Delivered;
 
-  constructor(channel: string, settings: NamespaceSettings, limits: ReadLimits, start: Cursor) {
+  constructor(
+    channel: string,
+    settings: NamespaceSettings,
+    limits: ReadLimits,
+    start: Cursor,
+    delivered: Delivered = () => {},
+  ) {
+    this.#delivered = delivered;
     this.#channel = channel;
     this.#settings = settings;
     this.#limits = limits;
@@ -97,6 +108,7 @@ export class Cohort {
   #deliver(batch: Batch): void {
     const from = this.#front;
     this.#front = batch.to;
+    let readers = 0;
     for (const reader of this.#live) {
       const { receiver } = reader;
       if (receiver.full) {
@@ -104,8 +116,10 @@ export class Cohort {
         receiver.fellBehind(reader);
       } else {
         receiver.deliver(reader, batch);
+        readers++;
       }
     }
+    if (readers > 0) this.#delivered(batch, readers);
   }
 
   /** A live reader goes behind, at the offset it stands at. */

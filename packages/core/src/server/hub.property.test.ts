@@ -246,7 +246,13 @@ class Trial {
     assert.equal(world.hubs.stats().readers, readers);
     for (const reader of [...this.#readers]) this.#leave(reader);
     await world.pass(90_000);
-    assert.deepEqual(world.hubs.stats(), { hubs: 0, readers: 0, tailEvents: 0, tailBytes: 0 });
+    assert.deepEqual(world.hubs.stats(), {
+      hubs: 0,
+      readers: 0,
+      readersLive: 0,
+      tailEvents: 0,
+      tailBytes: 0,
+    });
     assert.equal(world.broker.followings, 0);
   }
 }

@@ -21,6 +21,8 @@ export interface HubHost extends LobbyHost {
   troubled(hub: Hub, thrown?: unknown): void;
   /** Nobody uses it any more. */
   idle(hub: Hub): void;
+  /** A batch went out to so many readers: to those at the front together, or to one that was behind. */
+  delivered(batch: Batch, readers: number, isLive: boolean): void;
 }
 
 /** One node's view of a channel: the recent end of its log, already encoded, and the readers on it. */
@@ -39,13 +41,16 @@ export class Hub {
   readonly #waiting = new Set<Reader>();
   /** Readers to be pumped once the batch under way has gone out. */
   #deferred: Reader[] = [];
+  /** Readers that began at a cursor, until it is known whether everything after it is still there. */
+  readonly #resuming = new Set<Reader>();
 
   private constructor(channel: string, host: HubHost, following: Following) {
     const { settings, pageLimits, broker } = host;
     const { epoch, head } = following.range;
     this.channel = channel;
     this.#host = host;
-    this.#cohort = new Cohort(channel, settings, pageLimits, { epoch, offset: head });
+    const delivered = (batch: Batch, readers: number) => host.delivered(batch, readers, true);
+    this.#cohort = new Cohort(channel, settings, pageLimits, { epoch, offset: head }, delivered);
     const keep = (batches: readonly Batch[]) => this.#cohort.keep(batches);
     const turn = () => host.turn();
     this.#reads = new SharedReads(channel, { broker, mode: settings.mode, pageLimits, keep, turn });
@@ -94,6 +99,11 @@ export class Hub {
     return this.#readers;
   }
 
+  /** Readers that stand at the front. */
+  get live(): number {
+    return this.#cohort.live.size;
+  }
+
   get tailEvents(): number {
     return this.#cohort.tailEvents;
   }
@@ -125,16 +135,23 @@ export class Hub {
     if (this.#readers === 0 && this.#holds === 0 && !this.isStopped) this.#host.idle(this);
   }
 
-  /** Lets a reader in, which stands still until it is pumped. */
-  attach(receiver: Receiver, cursor: Cursor): Reader {
+  /** Lets a reader in, which stands still until it is pumped. `isResuming`: its receiver is told whether anything was lost. */
+  attach(receiver: Receiver, cursor: Cursor, isResuming = false): Reader {
     this.#readers++;
-    return new Reader(this, receiver, cursor);
+    const reader = new Reader(this, receiver, cursor);
+    if (isResuming) this.#resuming.add(reader);
+    return reader;
+  }
+
+  #resumed(reader: Reader, gap?: GapReason): void {
+    if (this.#resuming.size > 0 && this.#resuming.delete(reader)) reader.receiver.resumed?.(reader, gap);
   }
 
   detach(reader: Reader): void {
     if (reader.state === "done") return;
     this.#cohort.leave(reader);
     this.#waiting.delete(reader);
+    this.#resuming.delete(reader);
     reader.state = "done";
     this.#readers--;
     this.#checkIdle();
@@ -166,6 +183,7 @@ export class Hub {
       void this.#ask(reader);
     } else if (offset === front) {
       this.#cohort.join(reader);
+      this.#resumed(reader);
       if (this.#follower.isClosed) this.#end(reader);
       else reader.receiver.arrived(reader);
     } else if (mode === "every" && maxLag > 0 && front - offset > maxLag) {
@@ -175,14 +193,21 @@ export class Hub {
       if (batch === undefined) {
         void this.#ask(reader);
       } else {
-        reader.moveTo(batch.epoch, batch.to);
-        reader.receiver.deliver(reader, batch);
+        this.#give(reader, batch);
       }
     }
   }
 
+  #give(reader: Reader, batch: Batch): void {
+    this.#resumed(reader);
+    reader.moveTo(batch.epoch, batch.to);
+    reader.receiver.deliver(reader, batch);
+    this.#host.delivered(batch, 1, false);
+  }
+
   #skip(reader: Reader, to: Cursor, reason: GapReason): void {
     const from = reader.cursor;
+    this.#resumed(reader, reason);
     reader.moveTo(to.epoch, to.offset);
     reader.receiver.gap(reader, from, to, reason);
   }
@@ -217,8 +242,7 @@ export class Hub {
     for (const batch of batches) {
       // What does not fit now is asked for again: it is not kept for the reader.
       if (stateOf(reader) !== "behind" || reader.receiver.full) break;
-      reader.moveTo(batch.epoch, batch.to);
-      reader.receiver.deliver(reader, batch);
+      this.#give(reader, batch);
     }
     if (stateOf(reader) !== "behind") return;
     if (reader.receiver.full) {

@@ -8,7 +8,7 @@ import { numbered, numbers, VirtualClock, World } from "./world.test-support.ts"
 
 const k = (offset: number) => ({ epoch: "k", offset });
 const _limits = { eventsMax: 100, bytesMax: 100_000 };
-const nothing = { hubs: 0, readers: 0, tailEvents: 0, tailBytes: 0 };
+const nothing = { hubs: 0, readers: 0, readersLive: 0, tailEvents: 0, tailBytes: 0 };
 
 describe("hubs", () => {
   test("[BND] linger for those who come back, and then leave nothing behind", async () => {
@@ -16,7 +16,13 @@ describe("hubs", () => {
     const client = await world.reader();
     world.log().append(...numbers(5));
     await world.settle();
-    assert.deepEqual(world.hubs.stats(), { hubs: 1, readers: 1, tailEvents: 5, tailBytes: 5 });
+    assert.deepEqual(world.hubs.stats(), {
+      hubs: 1,
+      readers: 1,
+      readersLive: 1,
+      tailEvents: 5,
+      tailBytes: 5,
+    });
     client.session.gone();
     await world.pass(29_000);
     assert.equal(world.hubs.stats().hubs, 1);

@@ -9,6 +9,7 @@ import {
 } from "@holdfast/protocol";
 import type { AppendResult, Broker, LogRange, LogState, ReadLimits } from "../broker/port.ts";
 import { Alarm } from "./alarm.ts";
+import type { Batch } from "./batch.ts";
 import { checkDrafts } from "./drafts.ts";
 import { Hub, type HubHost } from "./hub.ts";
 import { checkData, type Lobby, type Sender } from "./lobby.ts";
@@ -33,12 +34,20 @@ export interface HubsOptions {
   schedule(): void;
   /** Resolves when everything else that happens on this node has had its turn; at once unless given. */
   turn?(): Promise<void>;
-  /** Hears of faults: whatever was thrown that is no outcome, and which no client is told in its own words. */
-  onError?(fault: unknown): void;
   /** Hears that a limit was the reason to refuse something. */
   onRefusal?(limit: string): void;
   /** Yields numbers from 0 up to, but not including, 1, by which those who are told to wait are spread. 0 unless given. */
   random?(): number;
+  /**
+   * Hears of faults: whatever was thrown that is no outcome, and which no client is told in its own words; and in which
+   * session, where it was in one.
+   */
+  onError?(fault: unknown, session?: string): void;
+  /**
+   * Hears of each batch, once for all readers at the front (`isLive`) or for one that was behind, when it has been handed
+   * to so many of them. It does not throw.
+   */
+  onDelivered?(batch: Batch, readers: number, isLive: boolean): void;
   /** Other nodes behind the same address, where there are any. */
   readonly neighbours?: Neighbours | undefined;
 }
@@ -46,6 +55,8 @@ export interface HubsOptions {
 export interface HubsStats {
   readonly hubs: number;
   readonly readers: number;
+  /** Of these, the ones that stand at the front of their channel. */
+  readonly readersLive: number;
   readonly tailEvents: number;
   readonly tailBytes: number;
 }
@@ -185,11 +196,11 @@ export class Hubs {
     if (this.#troubleAt === never) this.#troubleAt = this.#options.clock.now() + troubleMs;
   }
 
-  /** Passes a fault on to those who run this node; an outcome is none, unless it is `internal`. */
-  report(thrown: unknown): void {
+  /** Passes a fault on to those who run this node, with the session it was in; an outcome is none, unless it is `internal`. */
+  report(thrown: unknown, session?: string): void {
     if (thrown instanceof HoldfastError && thrown.code !== "internal") return;
     try {
-      this.#options.onError?.(thrown);
+      this.#options.onError?.(thrown, session);
     } catch {
       // Who listens for faults must not make one of its own, least of all in the middle of a delivery.
     }
@@ -228,6 +239,7 @@ export class Hubs {
       dirty: (hub) => this.#markDirty(hub),
       troubled: (hub, thrown) => this.#trouble(hub, thrown),
       idle: (hub) => this.#hubs.idle(hub),
+      delivered: (batch, readers, isLive) => this.#options.onDelivered?.(batch, readers, isLive),
     };
   }
 
@@ -246,7 +258,8 @@ export class Hubs {
     try {
       const cursor = await this.#locate(hub, start);
       this.#hubs.checkRunning();
-      const reader = hub.attach(receiver, cursor);
+      const isResuming = "after" in start && typeof start.after !== "string";
+      const reader = hub.attach(receiver, cursor, isResuming);
       begin(reader);
       hub.pump(reader);
     } finally {
@@ -348,14 +361,16 @@ export class Hubs {
 
   stats(): HubsStats {
     let readers = 0;
+    let readersLive = 0;
     let tailEvents = 0;
     let tailBytes = 0;
     for (const hub of this.#hubs) {
       readers += hub.readers;
+      readersLive += hub.live;
       tailEvents += hub.tailEvents;
       tailBytes += hub.bytes;
     }
-    return { hubs: this.#hubs.size, readers, tailEvents, tailBytes };
+    return { hubs: this.#hubs.size, readers, readersLive, tailEvents, tailBytes };
   }
 
   stop(): void {

@@ -14,6 +14,8 @@ export interface Receiver {
   fellBehind(reader: Reader): void;
   /** The reader has come to the head, and stays there as it moves. */
   arrived(reader: Reader): void;
+  /** A reader that began at a cursor has got on: without a gap, unless a reason is given. Told once, and before what it is about. */
+  resumed?(reader: Reader, gap?: GapReason): void;
 }
 
 /**

@@ -26,7 +26,13 @@ describe("re-entrancy", () => {
     assert.equal(world.hubs.stats().readers, 0);
     await world.pass(60_000);
     assert.deepEqual(world.hubs.members("a"), []);
-    assert.deepEqual(world.hubs.stats(), { hubs: 0, readers: 0, tailEvents: 0, tailBytes: 0 });
+    assert.deepEqual(world.hubs.stats(), {
+      hubs: 0,
+      readers: 0,
+      readersLive: 0,
+      tailEvents: 0,
+      tailBytes: 0,
+    });
   });
 
   test("[ORD-1] one that ends another while it is written to", async () => {

@@ -17,6 +17,7 @@ import { Intake, type IntakeHost } from "./intake.ts";
 import { type Action, checkCurrent, type Gate, type Principal } from "./principal.ts";
 import type { Source } from "./publish-rates.ts";
 import { Publisher, type PublisherHost } from "./publishing.ts";
+import type { SessionCounts } from "./session-counts.ts";
 import type { Farewell, Retracted, Sink } from "./sink.ts";
 import { Subscriptions, type SubscriptionsHost } from "./subscriptions.ts";
 import { type Due, Vitals } from "./vitals.ts";
@@ -44,14 +45,19 @@ export interface SessionOptions {
   readonly onSooner?: () => void;
   /** A subscription has been read up to the head, which it had not been before. */
   readonly onCaughtUp?: () => void;
-  /** The session is over; called once. */
-  readonly onClose?: () => void;
+  /** The session is over; called once, with what the client is told, or nothing when it is the client that has gone. */
+  readonly onClose?: (farewell?: Farewell) => void;
+  /** Counts what the session does, with others. */
+  readonly counts?: SessionCounts;
 }
 
 /** How long a client may take to go elsewhere whose connection has become old. */
 const rotateGraceMs = 30_000;
 /** When those come back who cannot open the next connection before this one has ended. */
 const rotateDelayMs = 1000;
+
+/** `greeting`: nothing was said yet; `full`: its client takes no more for now; `lagging`: not everything up to the head was written; else `live`. */
+export type SessionState = "greeting" | "live" | "lagging" | "full";
 
 /** What a held JSON answer is sent for. Rule SES-6. */
 const tellTypes: ReadonlySet<ControlMessage["type"]> = new Set(["gap", "end", "unsubscribed", "error"]);
@@ -103,6 +109,22 @@ export class Session implements IntakeHost, PublisherHost, SubscriptionsHost {
     return this.#options.limits;
   }
 
+  get counts(): SessionCounts | undefined {
+    return this.#options.counts;
+  }
+
+  /** O(subscriptions). */
+  get state(): SessionState {
+    if (!this.#hasSpoken) return "greeting";
+    if (this.#full) return "full";
+    return this.caughtUp ? "live" : "lagging";
+  }
+
+  /** The channels that are not read up to the head, and how many offsets lie between. */
+  lags(): ReturnType<Subscriptions["lags"]> {
+    return this.#subscriptions.lags();
+  }
+
   /** Names the client as a member, over all its connections. */
   get instance(): string {
     return this.#instance;
@@ -150,8 +172,10 @@ export class Session implements IntakeHost, PublisherHost, SubscriptionsHost {
    * Of what is no outcome the client learns nothing but that; it is reported as a fault.
    */
   refuse(thrown: unknown, about: { ref?: number; channel?: string } = {}): void {
-    this.hubs.report(thrown);
-    this.say(errorMessage(toHoldfastError(thrown), about));
+    this.hubs.report(thrown, this.id);
+    const error = toHoldfastError(thrown);
+    this.counts?.refused(error.code);
+    this.say(errorMessage(error, about));
   }
 
   deliver(batch: Batch): void {
@@ -186,7 +210,7 @@ export class Session implements IntakeHost, PublisherHost, SubscriptionsHost {
 
   /** What was written is in doubt, so nothing may follow it. Other connections must not suffer for it. */
   #break(error: unknown): void {
-    this.hubs.report(error);
+    this.hubs.report(error, this.id);
     this.close({ kind: "refused", error: new HoldfastError("internal") });
   }
 
@@ -398,6 +422,11 @@ export class Session implements IntakeHost, PublisherHost, SubscriptionsHost {
     return this.#moving !== undefined;
   }
 
+  /** Why it was asked to go elsewhere, if it was. */
+  get movesFor(): ReconnectReason | undefined {
+    return this.#moving?.reason;
+  }
+
   /**
    * Asks the client to go elsewhere in `delayMs`, and serves it until it does: for `graceMs` at most, or not at all where it
    * could not go before its connection has ended. Rules CALM-2, CALM-3.
@@ -435,16 +464,19 @@ export class Session implements IntakeHost, PublisherHost, SubscriptionsHost {
 
   close(farewell: Farewell): void {
     if (this.#closed) return;
-    this.gone();
+    this.#end(farewell);
     this.#guard(() => this.#sink.close(farewell));
   }
 
   /** The connection is no more: everything is released. */
   gone(): void {
-    if (this.#closed) return;
+    if (!this.#closed) this.#end();
+  }
+
+  #end(farewell?: Farewell): void {
     this.#closed = true;
     this.#subscriptions.releaseAll();
-    this.#guard(this.#options.onClose);
+    this.#guard(() => this.#options.onClose?.(farewell));
   }
 
   /** Calls the transport; what it throws must not reach other connections, which may be waiting for their turn. */
@@ -452,7 +484,7 @@ export class Session implements IntakeHost, PublisherHost, SubscriptionsHost {
     try {
       call?.();
     } catch (error) {
-      this.hubs.report(error);
+      this.hubs.report(error, this.id);
     }
   }
 }

@@ -118,7 +118,13 @@ describe("a thousand channels", () => {
     for (const channel of channels) client.check(channel);
     client.session.gone();
     await world.pass(60_000);
-    assert.deepEqual(world.hubs.stats(), { hubs: 0, readers: 0, tailEvents: 0, tailBytes: 0 });
+    assert.deepEqual(world.hubs.stats(), {
+      hubs: 0,
+      readers: 0,
+      readersLive: 0,
+      tailEvents: 0,
+      tailBytes: 0,
+    });
   });
 
   test("[SUB-3] beyond the limit those that do not fit are refused, the others are served", async () => {

@@ -13,10 +13,12 @@ import type { Batch } from "./batch.ts";
 import { Company, type CompanyHost } from "./company.ts";
 import type { Hub } from "./hub.ts";
 import type { Reader, Receiver } from "./reader.ts";
+import type { SessionCounts } from "./session-counts.ts";
 
 /** What a session offers to its subscriptions. */
 export interface SubscriptionsHost extends CompanyHost {
   readonly limits: Limits;
+  readonly counts: SessionCounts | undefined;
   deliver(batch: Batch): void;
   say(message: ControlMessage): void;
   /** A subscription has been read up to the head, which it had not been before. */
@@ -61,6 +63,15 @@ export class Subscriptions implements Receiver {
     }
     // Assigned one by one, the legal name "__proto__" would be lost.
     return Object.fromEntries(heads);
+  }
+
+  /** The channels that are not read up to the head, and how many offsets lie between; undefined where that is another log's. */
+  *lags(): Generator<{ readonly channel: string; readonly lag: number | undefined }> {
+    for (const [channel, reading] of this.#readings) {
+      if (reading.state === "opening" || reading.state === "live" || reading.state === "done") continue;
+      const { head } = reading.hub;
+      yield { channel, lag: reading.epoch === head.epoch ? head.offset - reading.offset : undefined };
+    }
   }
 
   /** The session's part in the lobbies of these channels. */
@@ -225,6 +236,7 @@ export class Subscriptions implements Receiver {
   }
 
   gap({ hub: { channel } }: Reader, from: Cursor, to: Cursor, reason: GapReason): void {
+    this.#host.counts?.gap(reason);
     this.#host.say({ type: "gap", channel, from: formatCursor(from), to: formatCursor(to), reason });
   }
 
@@ -242,5 +254,9 @@ export class Subscriptions implements Receiver {
 
   arrived(): void {
     this.#host.arrived();
+  }
+
+  resumed(_reader: Reader, gap?: GapReason): void {
+    this.#host.counts?.resumed(gap ?? "resumed");
   }
 }

@@ -1,6 +1,7 @@
 import type { Farewell, Retracted, Session, Sink } from "@holdfast/core/server";
 import type { Timed } from "../deadlines.ts";
-import type { Link } from "../node.ts";
+import type { Traffic } from "../metrics/traffic.ts";
+import type { ConnectionSocket, Link } from "../node.ts";
 import type { Flushable, Tick } from "../tick.ts";
 import type { Taken } from "./stream-wire.ts";
 
@@ -12,6 +13,8 @@ import type { Taken } from "./stream-wire.ts";
 export abstract class BufferedSink implements Sink, Flushable, Link {
   readonly #tick: Tick;
   readonly #bytesMax: number;
+  readonly #traffic: Traffic;
+  readonly openedAt = Math.floor(performance.now());
   /** Nearly always there is one write a tick: that needs no list. */
   #first: Uint8Array | undefined;
   #rest: Uint8Array[] | undefined;
@@ -25,11 +28,18 @@ export abstract class BufferedSink implements Sink, Flushable, Link {
   #timed: Timed | undefined;
 
   /** `held` keeps everything back until `release` is called. */
-  constructor(tick: Tick, bytesMax: number, held = false) {
+  constructor(tick: Tick, bytesMax: number, traffic: Traffic, held = false) {
     this.#tick = tick;
     this.#bytesMax = bytesMax;
+    this.#traffic = traffic;
     this.#held = held;
   }
+
+  get traffic(): Traffic {
+    return this.#traffic;
+  }
+
+  abstract get socket(): ConnectionSocket | undefined;
 
   /** Bytes that the socket has taken and not sent. */
   protected abstract get inSocket(): number;
@@ -84,10 +94,12 @@ export abstract class BufferedSink implements Sink, Flushable, Link {
     const first = this.#first;
     if (first === undefined || this.#held) return;
     const rest = this.#rest;
+    const bytes = this.#bytes;
     this.#first = undefined;
     this.#rest = undefined;
     this.#bytes = 0;
     if (!this.isWritable) return;
+    this.#traffic.sent(rest === undefined ? 1 : 1 + rest.length, bytes);
     this.put(first, rest, this.#isFull ? (error) => this.#drained(error) : undefined);
     this.#lags = this.inSocket > 0;
   }

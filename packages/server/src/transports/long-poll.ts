@@ -44,6 +44,7 @@ function tellsNothing(exchange: Exchange, page: Page): boolean {
 /** Resolves when something lies after the cursor, the time is over, the node drains, or the client has gone. */
 function hold(node: Node, exchange: Exchange, channel: string, after: Cursor, until: number): Promise<void> {
   node.admit();
+  exchange.traffic = node.traffic.longPoll;
   return new Promise((resolve, reject) => {
     let isOver = false;
     let cancel = () => {};
@@ -57,7 +58,7 @@ function hold(node: Node, exchange: Exchange, channel: string, after: Cursor, un
       resolve();
     };
     const timed = { deadline: until, tick: end };
-    const waiter = { drain: end };
+    const waiter = { drain: end, openedAt: performance.now() };
     node.deadlines.add(timed);
     node.waiters.add(waiter);
     const forget = exchange.onClose(end);

@@ -23,6 +23,8 @@ const immutableAge = "max-age=86400";
 
 /** Answers with a page, or with 304 when the client has it already. Rules JSON-1, JSON-2, JSON-4. */
 export function answerPage(node: Node, exchange: Exchange, page: Page, isExact: boolean): void {
+  if (page.gap !== null) exchange.traffic.gap(page.gap.reason);
+  node.meters.pageEvents += page.events.length;
   const tag = pageTag(page.to, page);
   const isImmutable = isExact && page.exact && page.more && page.gap === null;
   const scope = node.gatekeeper.authenticates ? "private" : "public";

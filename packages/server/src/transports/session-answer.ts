@@ -80,6 +80,7 @@ export async function answerSession(
   waitMs: number,
 ): Promise<void> {
   node.admit();
+  exchange.traffic = waitMs === 0 ? node.traffic.request : node.traffic.longPoll;
   const { hubs, limits, clock, tick, deadlines } = node;
   const gate = node.gatekeeper.gateFor(exchange.request);
   // Without `wait` it is still to be found out whether there is anything.
@@ -102,7 +103,8 @@ export async function answerSession(
     clock,
     principal,
     hears: false,
-    onClose: () => node.leave(link),
+    onClose: (farewell) => node.leave(link, farewell ?? (isAnswered ? { kind: "ended" } : undefined)),
+    counts: exchange.traffic,
   });
 
   const isDue = (): boolean => {
@@ -135,6 +137,9 @@ export async function answerSession(
       tick: check.flush,
     },
     unsent: 0,
+    traffic: exchange.traffic,
+    openedAt: performance.now(),
+    socket: exchange.request.socket,
   };
   node.enter(link);
   exchange.onClose(() => session.gone());

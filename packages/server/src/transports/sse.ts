@@ -35,7 +35,8 @@ function openSession(
     clock: node.clock,
     hears: false,
     ageMsMax: node.drawAgeMs(),
-    onClose: () => node.leave(sink),
+    onClose: (farewell) => node.leave(sink, farewell),
+    counts: sink.traffic,
   });
   sink.serve(session);
   node.enter(sink);

@@ -7,7 +7,7 @@ import {
 } from "@holdfast/core/server";
 import { type Bytes, chunk, encodeUtf8, errorMessage, HoldfastError } from "@holdfast/protocol";
 import type { Exchange } from "../exchange.ts";
-import type { Node } from "../node.ts";
+import type { ConnectionSocket, Node } from "../node.ts";
 import { BufferedSink } from "./buffered-sink.ts";
 import { openWire, type StreamWire, type Taken, takesChunks } from "./stream-wire.ts";
 
@@ -32,7 +32,7 @@ export class StreamSink extends BufferedSink {
 
   /** Throws `not_acceptable`. */
   constructor(exchange: Exchange, node: Node, errors?: Framing) {
-    super(node.tick, node.limits.connectionBufferBytesMax, true);
+    super(node.tick, node.limits.connectionBufferBytesMax, node.traffic.sse, true);
     this.#exchange = exchange;
     this.#isChunked = takesChunks(exchange.response);
     this.#node = node;
@@ -67,6 +67,10 @@ export class StreamSink extends BufferedSink {
     return super.write(bytes);
   }
 
+  get socket(): ConnectionSocket | undefined {
+    return this.#wire === undefined ? this.#exchange?.request.socket : this.#wire.socket;
+  }
+
   protected get inSocket(): number {
     return this.#wire?.unsent ?? 0;
   }
@@ -94,6 +98,7 @@ export class StreamSink extends BufferedSink {
     this.#forgetExchange?.();
     this.#forgetExchange = undefined;
     this.#exchange = undefined;
+    this.#node.meters.answered(exchange.route, 200);
     this.#wire = openWire(exchange.response, exchange.headersWith(this.headersOf(exchange)), this.#isChunked);
     this.#wire.onClose(this.#gone);
     this.release();

@@ -4,6 +4,7 @@ import type { Duplex } from "node:stream";
 import { TLSSocket } from "node:tls";
 import { lastChunk } from "@holdfast/protocol";
 import { LentSocket } from "../lent-socket.ts";
+import type { ConnectionSocket } from "../node.ts";
 
 /** Called when what was written is out of this process, or never will be. */
 export type Taken = (error?: Error | null) => void;
@@ -12,6 +13,7 @@ export type Taken = (error?: Error | null) => void;
 export interface StreamWire {
   /** Bytes that were taken and not sent. */
   readonly unsent: number;
+  readonly socket: ConnectionSocket | undefined;
   readonly isWritable: boolean;
   /** Writes all in one go. */
   put(first: Uint8Array, rest: readonly Uint8Array[] | undefined, taken?: Taken): void;
@@ -84,6 +86,10 @@ class ResponseWire implements StreamWire {
     return this.response.writableLength;
   }
 
+  get socket(): ConnectionSocket | undefined {
+    return this.response.socket ?? undefined;
+  }
+
   get isWritable(): boolean {
     return !this.response.destroyed && !this.response.writableEnded;
   }
@@ -130,6 +136,10 @@ class ChunkedResponseWire extends ResponseWire {
 /** The socket alone, taken back from `node:http`; nothing else is asked on it any more. */
 class SocketWire implements StreamWire {
   readonly #socket: Socket;
+
+  get socket(): ConnectionSocket {
+    return this.#socket;
+  }
 
   constructor(lent: LentSocket, headers: Headers) {
     const { socket, head } = lent.takeBack();

@@ -1,3 +1,4 @@
+import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import {
   type Batch,
@@ -26,7 +27,7 @@ import {
 import { type RawData, WebSocket, WebSocketServer } from "ws";
 import type { Farewells } from "../farewells.ts";
 import { retryAfterMs } from "../limits/retry-after.ts";
-import type { Node } from "../node.ts";
+import type { ConnectionSocket, Node } from "../node.ts";
 import { BufferedSink } from "./buffered-sink.ts";
 import { reset, type Taken, writeAll } from "./stream-wire.ts";
 
@@ -65,7 +66,9 @@ class TiedWebSocket extends WebSocket {
 
 function onMessage(this: WebSocket, data: RawData, isBinary: boolean): void {
   const { listening } = this as TiedWebSocket;
-  if (listening?.session.isClosed === false) listening.receive(data as Buffer, isBinary);
+  if (listening?.session.isClosed !== false) return;
+  listening.session.counts?.heard((data as Buffer).length);
+  listening.receive(data as Buffer, isBinary);
 }
 
 function onSign(this: WebSocket): void {
@@ -110,10 +113,14 @@ class WebSocketSink extends BufferedSink {
   readonly #websocket: WebSocket;
 
   constructor(node: Node, websocket: WebSocket, socket: Duplex) {
-    super(node.tick, node.limits.connectionBufferBytesMax);
+    super(node.tick, node.limits.connectionBufferBytesMax, node.traffic.websocket);
     this.#farewells = node.farewells;
     this.#websocket = websocket;
     this.#socket = socket;
+  }
+
+  get socket(): ConnectionSocket {
+    return this.#socket as Socket;
   }
 
   protected get inSocket(): number {
@@ -197,7 +204,8 @@ export function serveSession(
     ageMsMax: node.drawAgeMs(),
     renews: true,
     onSooner: () => node.expect(sink),
-    onClose: () => node.leave(sink),
+    onClose: (farewell) => node.leave(sink, farewell),
+    counts: sink.traffic,
   });
   const credential = token === undefined ? {} : { token };
   const dialogue = new Dialogue({ session, gate, limits, clock, form, ...credential });
@@ -285,7 +293,8 @@ export async function serveChannel(accepted: Accepted, request: PlainRequest): P
     principal,
     hears: true,
     ageMsMax: node.drawAgeMs(),
-    onClose: () => node.leave(sink),
+    onClose: (farewell) => node.leave(sink, farewell),
+    counts: sink.traffic,
   });
   conversation.begin(session);
   sink.serve(session);
