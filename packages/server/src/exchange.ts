@@ -159,7 +159,7 @@ export class Exchange {
           ? {}
           : { "Content-Type": "application/json", "Content-Length": String(length) }),
         ...headers,
-        ...(!this.isHttp2 && (isUnread || this.#node.isDraining) ? { Connection: "close" } : {}),
+        ...(!this.isHttp2 && (isUnread || this.#node.isLeaving) ? { Connection: "close" } : {}),
       }),
     );
     const sent = this.isHead ? undefined : body;
@@ -170,7 +170,14 @@ export class Exchange {
       if (sent !== undefined) response.write(sent);
       this.#endWithoutBody();
     }
+    if (this.isHttp2 && this.#node.isLeaving) this.#endHttp2();
     if (length !== undefined && length > this.#node.limits.connectionBufferBytesMax) this.#watch();
+  }
+
+  /** As `Connection: close` says it: what is asked next is asked on another connection. RFC 9113 §6.8. */
+  #endHttp2(): void {
+    const { stream } = this.response as unknown as { stream: ServerHttp2Stream };
+    stream.session?.close();
   }
 
   /** A client that asks for much and takes nothing would keep it in memory for ever. Rule BND-1. */

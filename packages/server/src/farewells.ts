@@ -26,8 +26,10 @@ export class Farewells {
     };
   }
 
-  /** Cuts all that are left. */
-  cut(): void {
+  /** Cuts all that are left, and returns how many. */
+  cut(): number {
+    const { size } = this.#cuts;
     for (const cut of this.#cuts) cut();
+    return size;
   }
 }

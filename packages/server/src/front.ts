@@ -6,6 +6,7 @@ import { framings, type WebSocketFramings } from "@holdfast/core/server";
 import { HoldfastError, toHoldfastError } from "@holdfast/protocol";
 import type { WebSocket, WebSocketServer } from "ws";
 import { noteContinue } from "./body.ts";
+import { askBack } from "./calm/ask-back.ts";
 import { extendDeflate, negotiateDeflate } from "./compression/deflate-extension.ts";
 import { ClientGone, Exchange, splitTarget } from "./exchange.ts";
 import type { Room } from "./files.ts";
@@ -14,7 +15,15 @@ import { farewellMs, type Node } from "./node.ts";
 import { preflightHeaders } from "./origins.ts";
 import { refuseOnSocket } from "./problem.ts";
 import { logRefusal, requestIdOf } from "./request-log.ts";
-import { channelOf, handlerFor, type Match, match, methodNotAllowed, methodsOf } from "./routes.ts";
+import {
+  channelOf,
+  handlerFor,
+  type Match,
+  match,
+  methodNotAllowed,
+  methodsOf,
+  type Route,
+} from "./routes.ts";
 import { createAcceptor } from "./transports/websocket.ts";
 import { openWebSocket } from "./upgrade.ts";
 
@@ -134,7 +143,7 @@ export class Front {
       const answered: Promise<void> = handler(node, exchange, channel);
       await answered;
     } catch (thrown) {
-      this.#fail(exchange, thrown);
+      this.#fail(exchange, thrown, route);
     }
   }
 
@@ -156,12 +165,12 @@ export class Front {
     });
   }
 
-  #fail(exchange: Exchange, thrown: unknown): void {
+  #fail(exchange: Exchange, thrown: unknown, route: Route | undefined): void {
     if (thrown instanceof ClientGone) {
       exchange.response.destroy();
       return;
     }
-    exchange.fail(thrown);
+    if (route?.streams !== true || !askBack(exchange, thrown)) exchange.fail(thrown);
   }
 
   /** Whether an upgrade is ours to answer, so that it is no matter for anybody else. */

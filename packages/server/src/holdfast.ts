@@ -11,7 +11,7 @@ import {
   toPayload,
 } from "@holdfast/protocol";
 import { type AttachableServer, attach } from "./attachment.ts";
-import { type CloseOptions, drain, pause, seeOff } from "./drain.ts";
+import { type CloseOptions, Drain } from "./calm/drain.ts";
 import { Front } from "./front.ts";
 import { Listener, type ListenOptions } from "./listener.ts";
 import { Node, type Stats } from "./node.ts";
@@ -60,8 +60,8 @@ export interface Holdfast {
   closeChannel(channel: string): Promise<{ readonly cursor: string }>;
   stats(): Stats;
   /**
-   * Goes away without losing anything: resolves when everybody has been told to come back, or was cut off. Called again,
-   * it waits out no more of the notice.
+   * Goes away without losing anything: resolves when everybody has gone, or was cut off. Called again, it lets everybody
+   * go who is left.
    */
   close(options?: CloseOptions): Promise<void>;
 }
@@ -75,25 +75,24 @@ export function createHoldfast(options: HoldfastOptions = {}): Holdfast {
   const listeners = new Set<Listener>();
   const attachments = new Set<() => void>();
   let closing: Promise<void> | undefined;
-  const hurry = new AbortController();
 
-  const close = async (how: CloseOptions): Promise<void> => {
+  const close = async (drain: Drain): Promise<void> => {
+    node.isLeaving = true;
+    await drain.notice();
     node.isDraining = true;
-    await pause(how.noticeMs ?? 0, hurry.signal);
-    const deadline = performance.now() + (how.deadlineMs ?? 10_000);
-    const isLate = () => performance.now() >= deadline;
+    for (const listener of listeners) listener.sendAway();
+    await drain.letGoInTurn();
     const closed = Promise.all([...listeners].map((listener) => listener.close()));
-    await drain(node, how, isLate);
-    await seeOff(node, isLate);
+    await drain.letGoTheRest();
+    let connections = await drain.seeOff();
     const cut = () => {
-      let connections = 0;
       for (const listener of listeners) connections += listener.cut();
-      const message = "Connections were cut off, because they did not end in time.";
-      if (connections > 0) node.log({ level: "warn", message, connections });
     };
-    const timer = setTimeout(cut, Math.max(0, deadline - performance.now()));
+    const timer = setTimeout(cut, drain.remainingMs);
     await closed;
     clearTimeout(timer);
+    const message = "Connections were cut off, because they did not end in time.";
+    if (connections > 0) node.log({ level: "warn", message, connections });
     for (const detach of attachments) detach();
     await node.stop();
   };
@@ -143,8 +142,10 @@ export function createHoldfast(options: HoldfastOptions = {}): Holdfast {
     },
     stats: () => node.stats(),
     close(how = {}) {
-      if (closing === undefined) closing = close(how);
-      else hurry.abort();
+      if (closing === undefined) {
+        node.drain = new Drain(node, how);
+        closing = close(node.drain);
+      } else node.drain?.hurry();
       return closing;
     },
   };

@@ -1,5 +1,5 @@
 export type { AttachableServer } from "./attachment.ts";
-export type { CloseOptions } from "./drain.ts";
+export type { CloseOptions } from "./calm/drain.ts";
 export {
   type AttachOptions,
   createHoldfast,

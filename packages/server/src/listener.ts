@@ -40,9 +40,14 @@ export class Listener {
   readonly url: string;
   readonly #server: ClosingServer;
   readonly #sockets: Set<Socket>;
+  readonly #sessions = new Set<Http2Session>();
 
   private constructor(server: ClosingServer, url: string, sockets: Set<Socket>) {
     this.#server = server;
+    server.on("session", (session: Http2Session) => {
+      this.#sessions.add(session);
+      session.once("close", () => this.#sessions.delete(session));
+    });
     this.url = url;
     this.#sockets = sockets;
   }
@@ -68,6 +73,11 @@ export class Listener {
     return new Listener(server, `${isSecure ? "https" : "http"}://${name}:${actual}`, sockets);
   }
 
+  /** Asks those on HTTP/2 to take another connection for what they ask next; what is under way goes on. RFC 9113 §6.8. */
+  sendAway(): void {
+    for (const session of this.#sessions) session.close();
+  }
+
   /** Takes no more connections, and lets the idle ones go. Resolves when the last one has gone. */
   async close(): Promise<void> {
     const closed = once(this.#server, "close");
@@ -82,9 +92,9 @@ export class Listener {
 
   /** Cuts every connection that is still there, and returns how many. */
   cut(): number {
-    const { size } = this.#sockets;
-    for (const socket of this.#sockets) socket.destroy();
-    return size;
+    const left = [...this.#sockets].filter(({ destroyed }) => !destroyed);
+    for (const socket of left) socket.destroy();
+    return left.length;
   }
 }
 

@@ -4,6 +4,7 @@ import { type Clock, type Farewell, Hubs, reasonOf, type Session } from "@holdfa
 import { HoldfastError, type Limits, namespaceOf } from "@holdfast/protocol";
 import type { AuditEntry } from "./audit.ts";
 import { withDeadline } from "./broker-deadline.ts";
+import type { Drain, DrainStats } from "./calm/drain.ts";
 import { NodeCompression } from "./compression/node-compression.ts";
 import { Deadlines, type Timed } from "./deadlines.ts";
 import { drawText } from "./draw.ts";
@@ -44,6 +45,8 @@ export interface Stats {
   readonly publishing: number;
   /** Bytes written to sessions that their clients have not taken. */
   readonly unsentBytes: number;
+  /** How far this node has come with letting its clients go, once it does. */
+  readonly drain?: DrainStats;
   /** What the log in this process holds, where the node has no other. */
   readonly memory?: MemoryStats;
 }
@@ -97,7 +100,13 @@ export class Node {
   connections = 0;
   readonly refusals: RefusalCount;
   readonly #files: FileWatch;
+  /** Goes away, and says so by its readiness; everything else is served as before. Rule CALM-1. */
+  isLeaving = false;
+  /** Lets its clients go: takes in nobody who would stay. Rule CALM-5. */
   isDraining = false;
+  /** Those who would have stayed, and were refused because this node goes away. */
+  turnedAway = 0;
+  drain: Drain | undefined;
   readonly #ownBroker: Broker | undefined;
   #sessions = 0;
   #requests = 0;
@@ -195,8 +204,10 @@ export class Node {
 
   /** Lets one more stream or held answer in; throws `draining` or `overloaded`. */
   admit(): void {
-    if (this.isDraining)
+    if (this.isDraining) {
+      this.turnedAway++;
       throw new HoldfastError("draining", "This node is going away; come back, and another answers.");
+    }
     const { connectionsMax } = this.limits;
     if (this.links.size + this.waiters.size >= connectionsMax) {
       throw new HoldfastError(
@@ -277,6 +288,7 @@ export class Node {
       waiters: this.waiters.size,
       publishing: this.publishing,
       ...this.hubs.stats(),
+      ...(this.drain === undefined ? {} : { drain: this.drain.stats }),
       ...(memory === undefined ? {} : { memory: memory.stats() }),
     };
   }

@@ -9,6 +9,8 @@ const soonMs = 1000;
 export class Readiness {
   readonly #node: Node;
   readonly #channel: string;
+  /** By the clock that nobody sets. */
+  #watchedAt = Number.NEGATIVE_INFINITY;
   #last: { endedAt: number; readonly result: Promise<void> } | undefined;
 
   constructor(node: Node) {
@@ -18,8 +20,8 @@ export class Readiness {
 
   /** Rejects with the reason when this node is not ready. */
   async check(): Promise<void> {
-    const { clock, isDraining } = this.#node;
-    if (isDraining) throw new HoldfastError("draining", "This node is going away.");
+    const { clock, isLeaving } = this.#node;
+    if (isLeaving) throw new HoldfastError("draining", "This node is going away.");
     if (this.#last === undefined || Math.abs(clock.now() - this.#last.endedAt) >= freshMs) this.#begin();
     await this.#last?.result;
   }
@@ -38,6 +40,15 @@ export class Readiness {
         () => settle(false),
       );
     });
+  }
+
+  /** Somebody asks who would notice if the answer were another. */
+  watched(): void {
+    this.#watchedAt = performance.now();
+  }
+
+  watchedWithin(ms: number): boolean {
+    return performance.now() - this.#watchedAt <= ms;
   }
 
   #begin(): void {

@@ -28,7 +28,7 @@ export async function settled(number: () => number): Promise<number> {
 }
 
 /** What is held; the rest counts what has happened, or is kept until the process ends. */
-type Held = Omit<Stats, "memory" | "connectionsRefused" | "filesExhausted">;
+type Held = Omit<Stats, "memory" | "connectionsRefused" | "filesExhausted" | "drain">;
 
 const nothing: Held = {
   connections: 0,
@@ -73,11 +73,12 @@ export async function startNode(
   const holdfast = createHoldfast({ logger: (entry) => log.push(entry), ...options });
   const { url } = await holdfast.listen({ port: 0 });
   t.after(async () => {
-    await holdfast.close({ spreadMs: 0, deadlineMs: 5000 });
+    await holdfast.close({ noticeMs: 0, spreadMs: 0, deadlineMs: 5000 });
     const {
       memory: _log,
       connectionsRefused: _refused,
       filesExhausted: _exhausted,
+      drain: _drained,
       ...held
     } = holdfast.stats();
     assert.deepEqual(held satisfies Held, nothing);

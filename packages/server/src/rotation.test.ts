@@ -25,7 +25,7 @@ test("[CALM-4] [CALM-3] [SSE-6] an old plain stream or WebSocket ends, and says 
   const stream = await StreamClient.open(t, `${url}/channels/a`);
   await stream.ends();
   assert.match(stream.text, /retry: 1000\nevent: reconnect\ndata: {"delayMs":1000,"reason":"rotate"}\n\n$/);
-  assert.deepEqual(await socket.closes(), { code: 1012, reason: "rotate" });
+  assert.deepEqual(await socket.closes(), { code: 1012, reason: "rotate; retry-after-ms=1000" });
   assert.deepEqual(socket.messages.at(-1), { control: "reconnect", delayMs: 1000, reason: "rotate" });
 });
 

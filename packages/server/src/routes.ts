@@ -21,11 +21,13 @@ export interface Route {
   readonly POST?: Handler;
   /** Whether a WebSocket can be opened here. */
   readonly upgrades?: boolean;
+  /** Whether GET can be answered by a plain event stream. */
+  readonly streams?: boolean;
 }
 
 const paths: ReadonlyMap<string, Route> = new Map([
   ["/connect", { POST: connect, upgrades: true }],
-  ["/events", { GET: streamEvents }],
+  ["/events", { GET: streamEvents, streams: true }],
   ["/health/live", { GET: answerLive }],
   ["/health/ready", { GET: answerReady }],
   ["/metrics", { GET: readMetrics }],
@@ -33,7 +35,7 @@ const paths: ReadonlyMap<string, Route> = new Map([
 
 /** By what follows the channel's name. */
 const channelPaths: ReadonlyMap<string, Route> = new Map([
-  ["", { GET: readChannel, POST: publish, upgrades: true }],
+  ["", { GET: readChannel, POST: publish, upgrades: true, streams: true }],
   ["/close", { POST: closeChannel }],
   ["/state", { GET: readState }],
   ["/signals", { POST: signal }],

@@ -166,12 +166,33 @@ test("[BND-2] each held stream of an HTTP/2 connection counts as a connection", 
   const held = [new Stream2(session, streamed), new Stream2(session, streamed)];
   for (const stream of held) await stream.receives("id: ");
   const third = await new Stream2(session, streamed).ends();
-  assert.deepEqual([third.headers[":status"], third.json.code], [503, "overloaded"]);
+  assert.match(third.text, /^retry: \d+\nevent: reconnect\ndata: {"delayMs":\d+,"reason":"overloaded"}\n\n$/);
+  const fourth = await new Stream2(session, { ":path": "/channels/a?wait=60" }).ends();
+  assert.deepEqual([fourth.headers[":status"], fourth.json.code], [503, "overloaded"]);
   const page = await new Stream2(session, { ":path": "/channels/a" }).ends();
   assert.equal(page.headers[":status"], 200);
   held[0]?.leave();
   await until(() => holdfast.stats().sessions === 1);
   await new Stream2(session, streamed).receives("id: ");
+});
+
+test("[CALM-5] over HTTP/2 what is asked next is asked on another connection, and what is under way goes on", async (t) => {
+  const { holdfast, url } = await startSecure(t);
+  const session = open2(t, url);
+  const asked = { ":path": "/connect", accept: "text/event-stream", "content-type": "application/json" };
+  const hello = JSON.stringify({ type: "hello", subscriptions: [{ channel: "a" }] });
+  const streams = [new Stream2(session, asked, hello), new Stream2(session, asked, hello)];
+  for (const stream of streams) await stream.receives('"subscribed"');
+  const goneAway = once(session, "goaway");
+  const closed = holdfast.close({ spreadMs: 100 });
+  await goneAway;
+  for (const stream of streams) await stream.receives('"reconnect"');
+  await holdfast.publish("a", 1);
+  for (const stream of streams) {
+    await stream.receives('"events"');
+    stream.leave();
+  }
+  await closed;
 });
 
 test("[BND-2] a TLS connection too many is told so", async (t) => {

@@ -417,6 +417,11 @@ export class Session implements IntakeHost, PublisherHost, SubscriptionsHost {
     else if (!this.#full) this.say({ type: "heartbeat", heads: this.#subscriptions.heads });
   }
 
+  /** Whether its client can go elsewhere before this connection has ended. */
+  get moves(): boolean {
+    return this.#options.moves === true;
+  }
+
   /** Was asked to go elsewhere, and is served until it does. */
   get isMoving(): boolean {
     return this.#moving !== undefined;
@@ -433,9 +438,9 @@ export class Session implements IntakeHost, PublisherHost, SubscriptionsHost {
    */
   move(delayMs: number, reason: ReconnectReason, graceMs: number): void {
     if (this.#closed) return;
-    const { clock, moves } = this.#options;
+    const { clock } = this.#options;
     this.#moving = { delayMs, reason };
-    if (moves !== true || !this.#hasSpoken) {
+    if (!this.moves || !this.#hasSpoken) {
       this.#leave();
       return;
     }
@@ -445,8 +450,7 @@ export class Session implements IntakeHost, PublisherHost, SubscriptionsHost {
 
   #leave(): void {
     if (this.#moving === undefined) {
-      const delayMs = this.#options.moves === true ? 0 : rotateDelayMs;
-      this.move(delayMs, "rotate", rotateGraceMs);
+      this.move(this.moves ? 0 : rotateDelayMs, "rotate", rotateGraceMs);
       return;
     }
     const { delayMs, reason } = this.#moving;

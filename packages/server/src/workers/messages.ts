@@ -1,5 +1,5 @@
 import type { BrokerDescription } from "@holdfast/core/broker";
-import type { CloseOptions } from "../drain.ts";
+import type { CloseOptions } from "../calm/drain.ts";
 import type { ListenOptions } from "../listener.ts";
 import type { Stats } from "../node.ts";
 

@@ -4,8 +4,8 @@ import { type AddressInfo, createServer } from "node:net";
 import { type Broker, BrokerHost, MemoryBroker, type MemoryStats } from "@holdfast/core/broker";
 import { LobbyExchange } from "@holdfast/core/server";
 import { namespaceOf } from "@holdfast/protocol";
+import { type CloseOptions, deadlineMsDefault, noticeMsMost } from "../calm/drain.ts";
 import { Deadlines } from "../deadlines.ts";
-import type { CloseOptions } from "../drain.ts";
 import type { Listening } from "../holdfast.ts";
 import type { ListenOptions } from "../listener.ts";
 import { thrownField } from "../log.ts";
@@ -72,7 +72,6 @@ const failuresMax = 5;
 const countMs = 1000;
 /** Beyond its own deadline a worker has this long to be gone. */
 const graceMs = 5000;
-const deadlineMsDefault = 10_000;
 
 /**
  * Creates the primary of several worker processes that serve one port and one log. Throws a `ConfigurationError`.
@@ -197,8 +196,8 @@ class ClusterPrimary implements Primary, SlotHost {
 
   async close(options: CloseOptions = {}): Promise<void> {
     const closed = Promise.all(this.#slots.map((slot) => slot.close(options)));
-    const { noticeMs = 0, deadlineMs = deadlineMsDefault } = options;
-    const timer = setTimeout(this.#kill, noticeMs + deadlineMs + graceMs);
+    const { deadlineMs = deadlineMsDefault } = options;
+    const timer = setTimeout(this.#kill, noticeMsMost(options) + deadlineMs + graceMs);
     await closed;
     clearTimeout(timer);
     process.off("exit", this.#kill);

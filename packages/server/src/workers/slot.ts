@@ -2,7 +2,7 @@ import cluster, { type Worker } from "node:cluster";
 import type { Duplex } from "node:stream";
 import { decodeMessage, encodeMessage, type Guest, type Reply, type Request } from "@holdfast/core/broker";
 import type { LobbyExchange } from "@holdfast/core/server";
-import type { CloseOptions } from "../drain.ts";
+import type { CloseOptions } from "../calm/drain.ts";
 import type { Logger } from "../log.ts";
 import type { Stats } from "../node.ts";
 import { Line } from "./line.ts";

@@ -7,7 +7,7 @@ import {
   RemoteBroker,
   type Reply,
 } from "@holdfast/core/broker";
-import type { CloseOptions } from "../drain.ts";
+import type { CloseOptions } from "../calm/drain.ts";
 import { createHoldfast, type Holdfast } from "../holdfast.ts";
 import { type Logger, stderrLogger, thrownField } from "../log.ts";
 import type { HoldfastOptions } from "../options.ts";

@@ -1,0 +1,170 @@
+import type { Session } from "@holdfast/core/server";
+import type { Node } from "../node.ts";
+import { inTurn, pause, stepMs, turn } from "./in-turn.ts";
+
+export interface CloseOptions {
+  /**
+   * How long readiness is red while everything is still served, in ms, so that a load balancer sends nobody more. Unless
+   * given: 5,000 where somebody asked for readiness within the last minute, else 0, as then nobody would notice.
+   */
+  readonly noticeMs?: number;
+  /** Over how many ms the clients are let go, one after the other. 5 for each, up to 15,000, unless given. */
+  readonly spreadMs?: number;
+  /** When what is still there is cut off, in ms after the notice. 20,000 unless given. */
+  readonly deadlineMs?: number;
+}
+
+/** How far a node has come with letting its clients go. */
+export interface DrainStats {
+  /** `notice`: readiness is red. `turns`: one after the other is asked to go. `last`: whoever is left is let go. */
+  readonly phase: "notice" | "turns" | "last";
+  /** Clients when the first was let go, and those of them that are still here. */
+  readonly clients: number;
+  readonly left: number;
+}
+
+const noticeMsDefault = 5000;
+/** Health checks come more often than this. */
+const watchedMs = 60_000;
+export const deadlineMsDefault = 20_000;
+const spreadPerLinkMs = 5;
+const spreadMsMax = 15_000;
+/** Whoever was asked to go has this long to do so once the last has been asked. */
+const moveGraceMs = 2000;
+/** From so many on it is believed that what they met elsewhere is what everybody would meet. */
+const telling = 20;
+/** Those who have no connection meanwhile come back at a time between this and twice as much. */
+const awayMs = 1000;
+const farewellPollMs = 20;
+
+/** How long a notice is, at most, where the options do not say. */
+export const noticeMsMost = ({ noticeMs = noticeMsDefault }: CloseOptions): number => noticeMs;
+
+/** One exit of a node: what is to be let go, and until when. */
+export class Drain {
+  readonly #node: Node;
+  readonly #how: CloseOptions;
+  readonly #hurry = new AbortController();
+  #phase: DrainStats["phase"] = "notice";
+  #clients = 0;
+  #deadline = Number.POSITIVE_INFINITY;
+
+  constructor(node: Node, how: CloseOptions) {
+    this.#node = node;
+    this.#how = how;
+  }
+
+  get stats(): DrainStats {
+    const { links, waiters } = this.#node;
+    return { phase: this.#phase, clients: this.#clients, left: links.size + waiters.size };
+  }
+
+  /** Waits out no more of the notice, and of the turns of those who are left. */
+  hurry(): void {
+    this.#hurry.abort();
+  }
+
+  get isLate(): boolean {
+    return performance.now() >= this.#deadline;
+  }
+
+  /** Milliseconds until what is left is cut off. */
+  get remainingMs(): number {
+    return Math.max(0, this.#deadline - performance.now());
+  }
+
+  /** Readiness is red, and everything is served as before. Rule CALM-1. */
+  async notice(): Promise<void> {
+    const { readiness } = this.#node;
+    const isWatched = readiness.watchedWithin(watchedMs);
+    await pause(this.#how.noticeMs ?? (isWatched ? noticeMsDefault : 0), this.#hurry.signal);
+    this.#deadline = performance.now() + (this.#how.deadlineMs ?? deadlineMsDefault);
+  }
+
+  #spreadFor(links: number): number {
+    const { spreadMs, deadlineMs = deadlineMsDefault } = this.#how;
+    // Some of the time is for those who are left at the end of it.
+    const longest = (deadlineMs * 3) / 4;
+    return Math.min(spreadMs ?? Math.min(spreadMsMax, links * spreadPerLinkMs), longest);
+  }
+
+  /** Lets one after the other go; those who can go elsewhere first do so. Rules CALM-2, CALM-3, CALM-5. */
+  async letGoInTurn(): Promise<void> {
+    this.#phase = "turns";
+    const node = this.#node;
+    const waiters = [...node.waiters];
+    const sessions = [...node.links].map(({ session }) => session);
+    const members = [...waiters, ...sessions];
+    this.#clients = members.length;
+    const spreadMs = this.#spreadFor(members.length);
+    if (spreadMs === 0) return;
+    const told: Session[] = [];
+    const before = node.turnedAway;
+    const isOver = () =>
+      this.#hurry.signal.aborted ||
+      this.isLate ||
+      hasNowhereToGo(told, node.turnedAway - before, sessions.length);
+    await inTurn(
+      members,
+      spreadMs,
+      (member) => {
+        if ("drain" in member) member.drain();
+        else if (!member.moves) member.move(Math.round(awayMs * (1 + Math.random())), "drain", 0);
+        else {
+          told.push(member);
+          member.move(Math.round(Math.random() * stepMs), "drain", this.remainingMs);
+        }
+      },
+      isOver,
+    );
+    const until = performance.now() + moveGraceMs;
+    while (!isOver() && performance.now() < until && told.some(isHere)) await pause(farewellPollMs);
+  }
+
+  /**
+   * Lets everybody go who is left: publishes are answered first, held answers are sent, and each is told when to come back, at
+   * times that spread evenly. Rule CALM-7.
+   */
+  async letGoTheRest(): Promise<void> {
+    this.#phase = "last";
+    const node = this.#node;
+    for (const waiter of [...node.waiters]) waiter.drain();
+    for (const { session } of node.links) session.holdInput(true);
+    await this.#settlePublishes();
+    const links = [...node.links];
+    const spread = this.#how.spreadMs ?? Math.max(1000, this.#spreadFor(links.length));
+    for (const [index, { session }] of links.entries()) {
+      // One client to each slice of the time, somewhere in it.
+      session.reconnect(Math.round(((index + Math.random()) / links.length) * spread), "drain");
+      // A thousand farewells are enough for one turn: other sockets wait as well.
+      if (index % 1000 === 999) await turn();
+    }
+  }
+
+  /** Waits until no publish is unanswered. */
+  async #settlePublishes(): Promise<void> {
+    // Twice: what one answer lets go may be the next publish of the same connection.
+    for (let quiet = 0; quiet < 2 && !this.isLate; ) {
+      await turn();
+      quiet = this.#node.publishing === 0 ? quiet + 1 : 0;
+    }
+  }
+
+  /** Resolves when everybody who was told to go has gone; at the deadline the rest is cut. Returns how many were. */
+  async seeOff(): Promise<number> {
+    const { farewells } = this.#node;
+    while (farewells.size > 0 && !this.isLate) await pause(farewellPollMs);
+    return farewells.cut();
+  }
+}
+
+function isHere({ isClosed }: Session): boolean {
+  return !isClosed;
+}
+
+/** Whether those who were asked to go came back here: no other node answers, and waiting for that would help nobody. */
+function hasNowhereToGo(told: readonly Session[], turnedAway: number, sessions: number): boolean {
+  if (told.length === 0 || told.length < Math.min(telling, sessions)) return false;
+  const most = 0.9 * told.length;
+  return turnedAway >= most && told.filter(isHere).length >= most;
+}
