@@ -206,7 +206,11 @@ export class Node {
   admit(): void {
     if (this.isDraining) {
       this.turnedAway++;
-      throw new HoldfastError("draining", "This node is going away; come back, and another answers.");
+      // Soon: it is another node that answers then.
+      const retryAfterMs = Math.round(500 + Math.random() * 1500);
+      throw new HoldfastError("draining", "This node is going away; come back, and another answers.", {
+        retryAfterMs,
+      });
     }
     const { connectionsMax } = this.limits;
     if (this.links.size + this.waiters.size >= connectionsMax) {

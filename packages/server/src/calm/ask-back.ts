@@ -1,5 +1,6 @@
 import { formatSse, type HoldfastError, toHoldfastError } from "@holdfast/protocol";
 import type { Exchange } from "../exchange.ts";
+import { retryAfterMs } from "../limits/retry-after.ts";
 import { negotiate } from "../negotiate.ts";
 
 /** Whether a request wants a plain event stream, of a path that has one. */
@@ -18,11 +19,6 @@ function passes({ status, retry }: HoldfastError): boolean {
   return retry === "retry" && (status === 429 || status === 503);
 }
 
-/** When those come back whom nobody has told when, in ms. */
-function drawDelayMs(): number {
-  return 1000 + Math.floor(Math.random() * 4000);
-}
-
 /**
  * Refuses a plain event stream for a while, and returns true; false where that is no case for it. An EventSource gives up
  * for good at any status but 200, so it is told in the stream's own words. Rule CALM-6.
@@ -30,7 +26,7 @@ function drawDelayMs(): number {
 export function askBack(exchange: Exchange, thrown: unknown): boolean {
   const error = toHoldfastError(thrown);
   if (exchange.response.headersSent || !passes(error) || !wantsStream(exchange)) return false;
-  const delayMs = drawDelayMs();
+  const delayMs = retryAfterMs(error) ?? 0;
   const reason = error.code === "draining" ? "drain" : error.code;
   const data = JSON.stringify({ delayMs, reason });
   exchange.answer(200, formatSse({ retryMs: delayMs, event: "reconnect", data }), {

@@ -29,6 +29,8 @@ const watchedMs = 60_000;
 export const deadlineMsDefault = 20_000;
 const spreadPerLinkMs = 5;
 const spreadMsMax = 15_000;
+/** The rest of the time is for those who are left at the end of it. */
+const turnsShare = 0.75;
 /** Whoever was asked to go has this long to do so once the last has been asked. */
 const moveGraceMs = 2000;
 /** From so many on it is believed that what they met elsewhere is what everybody would meet. */
@@ -83,8 +85,7 @@ export class Drain {
 
   #spreadFor(links: number): number {
     const { spreadMs, deadlineMs = deadlineMsDefault } = this.#how;
-    // Some of the time is for those who are left at the end of it.
-    const longest = (deadlineMs * 3) / 4;
+    const longest = deadlineMs * turnsShare;
     return Math.min(spreadMs ?? Math.min(spreadMsMax, links * spreadPerLinkMs), longest);
   }
 
@@ -100,9 +101,11 @@ export class Drain {
     if (spreadMs === 0) return;
     const told: Session[] = [];
     const before = node.turnedAway;
+    const { deadlineMs = deadlineMsDefault } = this.#how;
+    const end = this.#deadline - deadlineMs * (1 - turnsShare);
     const isOver = () =>
       this.#hurry.signal.aborted ||
-      this.isLate ||
+      performance.now() >= end ||
       hasNowhereToGo(told, node.turnedAway - before, sessions.length);
     await inTurn(
       members,
