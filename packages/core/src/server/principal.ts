@@ -35,6 +35,14 @@ export function checkCurrent(principal: Principal, now: number): void {
   throw new HoldfastError("token_expired", "The token has expired. Come back with a new one.");
 }
 
+const userIdLengthMax = 256;
+
+/** Whether a text can be a user id, which every reader of an event sees as `from`. Rule AUTH-4. */
+export function isUserId(text: unknown): text is string {
+  if (typeof text !== "string" || text.length === 0 || text.length > userIdLengthMax) return false;
+  return text.isWellFormed() && !/\p{Cc}/u.test(text);
+}
+
 /** Who may come in, and what they may do. */
 export interface Gate {
   /** Resolves a token, or its absence, to a principal; throws `unauthenticated`. */
