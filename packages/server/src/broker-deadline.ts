@@ -1,54 +1,7 @@
 import type { Broker } from "@holdfast/core/broker";
 import { HoldfastError } from "@holdfast/protocol";
-import type { Deadlines, Timed } from "./deadlines.ts";
-
-/** One call that has not been answered. */
-interface Call {
-  /** By what has passed: a clock that was set must neither keep a call waiting nor cut it short. */
-  readonly giveUpAt: number;
-  giveUp(): void;
-}
-
-const never = Number.POSITIVE_INFINITY;
-
-/** Calls in the order in which they were made, which is that of their deadlines: one look finds those that are due. */
-class Calls implements Timed {
-  readonly #deadlines: Deadlines;
-  readonly #deadlineMs: number;
-  readonly #open = new Set<Call>();
-
-  constructor(deadlines: Deadlines, deadlineMs: number) {
-    this.#deadlines = deadlines;
-    this.#deadlineMs = deadlineMs;
-    deadlines.add(this);
-  }
-
-  get deadline(): number {
-    for (const { giveUpAt } of this.#open) return this.#deadlines.deadlineFor(giveUpAt);
-    return never;
-  }
-
-  tick(): void {
-    const now = this.#deadlines.passed();
-    for (const call of this.#open) {
-      if (call.giveUpAt > now) return;
-      this.#open.delete(call);
-      call.giveUp();
-    }
-  }
-
-  begin(giveUp: () => void): Call {
-    const call = { giveUpAt: this.#deadlines.passed() + this.#deadlineMs, giveUp };
-    this.#open.add(call);
-    if (this.#open.size === 1) this.#deadlines.expect(this, this.deadline);
-    return call;
-  }
-
-  /** Returns whether the call was still open. */
-  end(call: Call): boolean {
-    return this.#open.delete(call);
-  }
-}
+import { Calls } from "./calls.ts";
+import type { Deadlines } from "./deadlines.ts";
 
 /**
  * A broker whose every call settles within `deadlineMs`: a call that is still out then rejects with `broker_unavailable`.
@@ -58,23 +11,8 @@ class Calls implements Timed {
  */
 export function withDeadline(broker: Broker, deadlineMs: number, deadlines: Deadlines): Broker {
   const calls = new Calls(deadlines, deadlineMs);
-  const bounded = <T>(name: string, answer: Promise<T>, tooLate: (value: T) => void = ignore): Promise<T> =>
-    new Promise((resolve, reject) => {
-      const call = calls.begin(() => {
-        const detail = `The broker ${broker.name} did not answer "${name}" within ${deadlineMs} ms.`;
-        reject(new HoldfastError("broker_unavailable", detail));
-      });
-      answer.then(
-        (value) => {
-          if (calls.end(call)) resolve(value);
-          else tooLate(value);
-        },
-        (error: unknown) => {
-          calls.end(call);
-          reject(error);
-        },
-      );
-    });
+  const bounded = <T>(name: string, answer: Promise<T>, tooLate?: (value: T) => void): Promise<T> =>
+    calls.settle(answer, () => lateAnswer(broker.name, name, deadlineMs), tooLate);
   return {
     name: broker.name,
     capabilities: broker.capabilities,
@@ -91,4 +29,7 @@ export function withDeadline(broker: Broker, deadlineMs: number, deadlines: Dead
   };
 }
 
-function ignore(): void {}
+function lateAnswer(broker: string, name: string, deadlineMs: number): HoldfastError {
+  const detail = `The broker ${broker} did not answer "${name}" within ${deadlineMs} ms.`;
+  return new HoldfastError("broker_unavailable", detail);
+}
