@@ -47,6 +47,12 @@ export const outcomes = {
   overloaded: outcome(503, "retry", "A limit of this node is reached", 1013),
   draining: outcome(503, "retry", "This node is going away", 1012),
   broker_unavailable: outcome(503, "retry", "The log cannot be reached right now", 1013),
+  auth_unavailable: outcome(
+    503,
+    "retry",
+    "Who this is, or what they may do, cannot be found out right now",
+    1013,
+  ),
 } as const satisfies Record<string, Outcome>;
 
 export type ErrorCode = keyof typeof outcomes;

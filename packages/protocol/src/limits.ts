@@ -33,6 +33,10 @@ export interface Limits {
   readonly bodiesBytesMax: number;
   /** The events of one `/state`; the newest are answered. */
   readonly stateBytesMax: number;
+  /** One token, or API key. */
+  readonly tokenBytesMax: number;
+  /** How long the application may take to say who somebody is, or whether they may do something. */
+  readonly authTimeoutMs: number;
   /** Connections of one node, upgraded and streaming ones included. */
   readonly connectionsMax: number;
   /** How old a WebSocket or event stream becomes before its client is asked to go elsewhere; 0 never asks. Rule CALM-4. */
@@ -96,6 +100,8 @@ export const defaultLimits: Limits = {
   bodyTimeoutMs: 15_000,
   bodiesBytesMax: 128 * 1024 * 1024,
   stateBytesMax: 16 * 1024 * 1024,
+  tokenBytesMax: 16 * 1024,
+  authTimeoutMs: 5000,
   connectionsMax: 15_000,
   connectionAgeMsMax: 3_600_000,
   connectionsPerUserMax: 1000,

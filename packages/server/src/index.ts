@@ -1,4 +1,9 @@
 export type { AttachableServer } from "./attachment.ts";
+export type { AccessOptions, AccessRule } from "./auth/access-rules.ts";
+export { type ApiKey, createApiKey } from "./auth/api-keys.ts";
+export { type GrantForm, readGrants } from "./auth/grant-form.ts";
+export type { AuthOptions, JwksOptions, TokenOptions, WebhookOptions } from "./auth/options.ts";
+export type { TokenKey } from "./auth/token-keys.ts";
 export type { CloseOptions } from "./calm/drain.ts";
 export {
   type AttachOptions,

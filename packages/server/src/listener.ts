@@ -101,7 +101,7 @@ export class Listener {
 function checkExposure(node: Node, host: string): void {
   if (node.settings.access !== "loopback" || isLoopbackHost(host)) return;
   throw new ConfigurationError([
-    `Without authentication this node listens on 127.0.0.1 only, not on ${host}. Configure "authenticate" and "authorize", or "open: true" to let everybody in.`,
+    `Without authentication this node listens on 127.0.0.1 only, not on ${host}. Configure "auth", or "authenticate" and "authorize", or "open: true" to let everybody in.`,
   ]);
 }
 

@@ -34,6 +34,7 @@ export function guardLog(logger: Logger, from: LogLevel): Logger {
 
 const secrets: readonly (readonly [pattern: RegExp, instead: string])[] = [
   [/\beyJ[\w-]+\.[\w-]+\.[\w-]*/g, "[redacted]"],
+  [/\bhfk_[\w.-]+/g, "[redacted]"],
   [/\b(Bearer|Basic) +[^\s"',;]+/gi, "$1 [redacted]"],
   [/([?&](?:ticket|token|access_token|api_key|key)=)[^&\s"']+/gi, "$1[redacted]"],
   [/\b((?:set-)?cookie["']?\s*[:=]\s*["']?)[^\s"',][^\n"']*/gi, "$1[redacted]"],

@@ -3,6 +3,7 @@ import { type Broker, MemoryBroker, type MemoryStats } from "@holdfast/core/brok
 import { type Clock, type Farewell, Hubs, reasonOf, type Session } from "@holdfast/core/server";
 import { HoldfastError, type Limits, namespaceOf } from "@holdfast/protocol";
 import type { AuditEntry } from "./audit.ts";
+import { Gatekeeper } from "./auth/gatekeeper.ts";
 import { withDeadline } from "./broker-deadline.ts";
 import type { Drain, DrainStats } from "./calm/drain.ts";
 import { NodeCompression } from "./compression/node-compression.ts";
@@ -10,7 +11,6 @@ import { Deadlines, type Timed } from "./deadlines.ts";
 import { drawText } from "./draw.ts";
 import { Farewells } from "./farewells.ts";
 import { FileWatch, RefusalCount } from "./files.ts";
-import { Gatekeeper } from "./gatekeeper.ts";
 import { type Logger, type LogLevel, logsAt, thrownField } from "./log.ts";
 import { keepInMemory } from "./memory.ts";
 import { Exposition } from "./metrics/exposition.ts";
@@ -119,7 +119,6 @@ export class Node {
     this.log = settings.logger;
     this.refusals = new RefusalCount(this.log);
     this.#files = new FileWatch(this.log, this.clock.now());
-    this.gatekeeper = new Gatekeeper(settings, this.clock);
     this.origins = new Origins(settings.access, settings.origins);
     this.deadlines = new Deadlines({
       everyMs: sweepMs(settings),
@@ -132,6 +131,7 @@ export class Node {
         }
       },
     });
+    this.gatekeeper = new Gatekeeper(settings, this);
     this.farewells = new Farewells(this.deadlines, farewellMs(settings));
     const broker = this.#chooseBroker();
     this.#ownBroker = broker === settings.broker ? undefined : broker;
@@ -308,8 +308,8 @@ export class Node {
 
 /** Fine enough for the shortest deadline that is configured, and coarse enough to cost nothing. */
 function sweepMs({ limits, brokerDeadlineMs }: Settings): number {
-  const { heartbeatMs, helloTimeoutMs, bodyTimeoutMs } = limits;
-  const shortest = Math.min(heartbeatMs, helloTimeoutMs, bodyTimeoutMs, brokerDeadlineMs);
+  const { heartbeatMs, helloTimeoutMs, bodyTimeoutMs, authTimeoutMs } = limits;
+  const shortest = Math.min(heartbeatMs, helloTimeoutMs, bodyTimeoutMs, authTimeoutMs, brokerDeadlineMs);
   return Math.max(10, Math.min(250, Math.floor(shortest / 10)));
 }
 

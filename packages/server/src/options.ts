@@ -9,6 +9,8 @@ import {
 } from "@holdfast/core/server";
 import { defaultLimits, type Limits } from "@holdfast/protocol";
 import * as v from "valibot";
+import type { AccessOptions } from "./auth/access-rules.ts";
+import { type AuthOptions, type AuthSettings, authSchema, letsIn, readAuth } from "./auth/options.ts";
 import { guardLog, type Logger, type LogLevel, logLevels, stderrLogger } from "./log.ts";
 import type { Peers } from "./metrics/peers.ts";
 
@@ -40,6 +42,8 @@ export const defaultCompression: CompressionSettings = { level: 3, thresholdByte
 /** What a namespace changes of the defaults. */
 export type NamespaceOptions = Partial<Omit<NamespaceSettings, "retention">> & {
   readonly retention?: Partial<Retention>;
+  /** Who may do what with its channels, beside what they are granted; of this namespace alone. */
+  readonly access?: AccessOptions;
 };
 
 export interface HoldfastOptions {
@@ -50,11 +54,17 @@ export interface HoldfastOptions {
   readonly memory?: Partial<MemoryLimits>;
   /** By name; the namespace "" is that of channels without a ":", and the others start from it. */
   readonly namespaces?: Readonly<Record<string, NamespaceOptions>>;
-  /** Resolves a token, or its absence, to a principal; null means that it is refused. Needs `authorize`. */
+  /** Who may come in and what they may do: tokens, keys, anonymous grants, a webhook. */
+  readonly auth?: AuthOptions;
+  /**
+   * Resolves a token, or its absence, to a principal; null means that it is refused. Needs `authorize`. Where `auth` has
+   * `tokens` or `keys`, it is asked about what is neither a JWT nor such a key.
+   */
   readonly authenticate?: (
     token: string | undefined,
     request: ConnectionRequest,
   ) => Principal | null | Promise<Principal | null>;
+  /** Is asked about what neither grants nor rules allow. */
   readonly authorize?: (principal: Principal, action: Action, channel: string) => boolean | Promise<boolean>;
   /** Lets anybody who can reach this node read and publish everything. */
   readonly open?: boolean;
@@ -82,6 +92,7 @@ export type Access = "authenticated" | "open" | "loopback";
 /** Options with every default filled in. */
 export interface Settings {
   readonly access: Access;
+  readonly auth: AuthSettings;
   readonly authenticate: HoldfastOptions["authenticate"];
   readonly authorize: HoldfastOptions["authorize"];
   readonly broker: HoldfastOptions["broker"];
@@ -151,6 +162,7 @@ const namespace = v.strictObject(
     tailBytesMax: v.optional(wholeFrom(1)),
     publishesPerSecond: v.optional(wholeFrom(0)),
     retention: v.optional(retention),
+    access: v.optional(v.unknown()),
   },
   "must be an object of settings",
 );
@@ -186,6 +198,7 @@ const schema = v.strictObject({
   limits: v.optional(partialOf(defaultLimits, (name) => (mayBeZero.has(name as keyof Limits) ? 0 : 1))),
   memory: v.optional(partialOf(defaultMemoryLimits, () => 1)),
   namespaces: v.optional(v.record(namespaceName, namespace, "must be an object of namespaces by name")),
+  auth: v.optional(authSchema),
   authenticate: v.optional(aFunction),
   authorize: v.optional(aFunction),
   open: v.optional(v.boolean("must be true or false")),
@@ -226,16 +239,31 @@ function sentence(issue: v.BaseIssue<unknown>): string {
 /** What no single option is to blame for. */
 function contradictions(options: HoldfastOptions, limits: Limits): string[] {
   const mistakes: string[] = [];
-  if (options.authenticate !== undefined && options.authorize === undefined) {
+  const { authenticate, authorize, auth } = options;
+  if (authenticate !== undefined && authorize === undefined && auth === undefined) {
     mistakes.push(
-      'With "authenticate" the option "authorize" is needed; () => true lets every principal do everything.',
+      'With "authenticate" the option "authorize" is needed; () => true lets every principal do everything, () => false only what its grants say.',
     );
   }
-  if (options.authorize !== undefined && options.authenticate === undefined) {
-    mistakes.push('The option "authorize" needs "authenticate", which says who is there.');
+  if (authorize !== undefined && authenticate === undefined && auth === undefined) {
+    mistakes.push('The option "authorize" needs "authenticate" or "auth", which say who is there.');
   }
-  if (options.open === true && options.authenticate !== undefined) {
-    mistakes.push('"open" and "authenticate" contradict each other; give one.');
+  for (const [name, given] of Object.entries({ authenticate, auth })) {
+    if (options.open === true && given !== undefined) {
+      mistakes.push(`"open" and "${name}" contradict each other; give one.`);
+    }
+  }
+  for (const [name, given] of Object.entries({ authenticate, authorize })) {
+    if (given !== undefined && auth?.webhook?.[name as "authenticate" | "authorize"] !== undefined) {
+      mistakes.push(`"${name}" and "auth.webhook.${name}" answer the same question; give one.`);
+    }
+  }
+  for (const [name, { access }] of Object.entries(options.namespaces ?? {})) {
+    if (access !== undefined && authenticate === undefined && auth === undefined) {
+      mistakes.push(
+        `The option "namespaces.${name}.access" needs "auth" or "authenticate"; without them everybody may do everything.`,
+      );
+    }
   }
   if (options.broker !== undefined && options.memory !== undefined) {
     mistakes.push('"memory" bounds the log in this process; with a "broker" there is none.');
@@ -262,11 +290,17 @@ export function readOptions(options: HoldfastOptions): Settings {
   if (!checked.success) throw new ConfigurationError([...new Set(checked.issues.map(sentence))]);
   const limits: Limits = { ...defaultLimits, ...options.limits };
   const mistakes = contradictions(options, limits);
+  const auth = readAuth(options.auth ?? {}, options.namespaces ?? {}, mistakes);
+  if (options.auth !== undefined && options.authenticate === undefined && !letsIn(auth)) {
+    mistakes.push(
+      'The option "auth" lets nobody in; give it tokens, keys, anonymous grants or a webhook that authenticates.',
+    );
+  }
   const { logLevel = options.logger === undefined ? "warn" : "info" } = options;
   if (mistakes.length > 0) throw new ConfigurationError(mistakes);
   return {
-    access:
-      options.authenticate !== undefined ? "authenticated" : options.open === true ? "open" : "loopback",
+    access: accessOf(options),
+    auth,
     authenticate: options.authenticate,
     authorize: options.authorize,
     broker: options.broker,
@@ -283,6 +317,11 @@ export function readOptions(options: HoldfastOptions): Settings {
   };
 }
 
+function accessOf({ auth, authenticate, open }: HoldfastOptions): Access {
+  if (auth !== undefined || authenticate !== undefined) return "authenticated";
+  return open === true ? "open" : "loopback";
+}
+
 function compressionOf(given: HoldfastOptions["compression"]): CompressionSettings | undefined {
   if (given === undefined || given === false) return undefined;
   return { ...defaultCompression, ...(given === true ? {} : given) };
@@ -294,7 +333,8 @@ function namespacesOf(given: Readonly<Record<string, NamespaceOptions>>): Settin
   return (name) => named.get(name) ?? base;
 }
 
-function refine(from: NamespaceSettings, changes: NamespaceOptions = {}): NamespaceSettings {
+function refine(from: NamespaceSettings, options: NamespaceOptions = {}): NamespaceSettings {
+  const { access: _, ...changes } = options;
   return { ...from, ...changes, retention: { ...from.retention, ...changes.retention } };
 }
 

@@ -57,6 +57,20 @@ export class Origins {
       `Pages of ${quoted(origin)} may not use this node. Add that to "origins", or have the proxy pass the Host header on.`,
     );
   }
+
+  /**
+   * Refuses a request whose credential the browser itself may have added, with `forbidden`, unless a page that may come in
+   * has asked for it: not every request of a foreign page says its origin. Rule AUTH-12.
+   */
+  vouch({ headers }: IncomingMessage): void {
+    const site = headers["sec-fetch-site"];
+    if (site === undefined || site === "same-origin" || site === "none") return;
+    if (headers.origin !== undefined && this.#listed.has(headers.origin)) return;
+    throw new HoldfastError(
+      "forbidden",
+      'A page of another origin may not have the browser send its cookie here. Add that origin to "origins", and fetch with CORS.',
+    );
+  }
 }
 
 const readable = { "Access-Control-Expose-Headers": "ETag, Retry-After" };
@@ -83,6 +97,6 @@ function refuseOtherMachines(request: IncomingMessage): void {
   if (!foreign) return;
   throw new HoldfastError(
     "forbidden",
-    'Without authentication this node serves its own machine alone. Configure "authenticate", or "open: true" for everybody.',
+    'Without authentication this node serves its own machine alone. Configure "auth", or "open: true" for everybody.',
   );
 }

@@ -14,10 +14,15 @@ export function problemAnswer(thrown: HoldfastError): { headers: Record<string, 
       "Cache-Control": "no-store",
       "X-Content-Type-Options": "nosniff",
       ...(retryAfterMs === undefined ? {} : { "Retry-After": retryAfterSeconds(retryAfterMs) }),
-      ...(error.status === 401 ? { "WWW-Authenticate": "Bearer" } : {}),
+      ...(error.status === 401 ? { "WWW-Authenticate": challengeOf(error) } : {}),
     },
     body: JSON.stringify(toProblem(error)),
   };
+}
+
+/** RFC 6750 §3.1: a token that was brought and is not taken says so. */
+function challengeOf({ code }: HoldfastError): string {
+  return code === "unauthenticated" ? "Bearer" : 'Bearer error="invalid_token"';
 }
 
 /** How long a peer may take to read its refusal. */

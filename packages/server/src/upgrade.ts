@@ -1,6 +1,5 @@
 import type { IncomingMessage } from "node:http";
 import { HoldfastError, quoted, subprotocols } from "@holdfast/protocol";
-import { tokenOf } from "./gatekeeper.ts";
 import type { Node } from "./node.ts";
 import { parseParameters, startOf } from "./parameters.ts";
 import { channelOf } from "./routes.ts";
@@ -42,8 +41,9 @@ async function openSession(node: Node, request: IncomingMessage, query: string):
       `The subprotocols here are ${Object.values(subprotocols).join(" and ")}, not ${quoted(offered.join(", "))}.`,
     );
   }
-  const gate = node.gatekeeper.gateFor(request);
-  const token = tokenOf(request);
+  const { gatekeeper } = node;
+  const gate = gatekeeper.gateFor(request);
+  const { token } = gatekeeper.credentialOf(request);
   // Without one, `hello` may still bring it.
   if (token !== undefined) await gate.authenticate(token);
   return (opened) => serveSession({ ...opened, node, gate }, token);
@@ -68,7 +68,7 @@ async function openChannel(
   const start = startOf(position);
   const { gatekeeper } = node;
   const gate = gatekeeper.gateFor(request);
-  const principal = await gate.authenticate(tokenOf(request));
+  const principal = await gate.authenticate(gatekeeper.credentialOf(request).token);
   await gatekeeper.demand(principal, "read", channel);
   return (opened) => {
     void serveChannel({ ...opened, node, gate }, { channel, start, format, principal });

@@ -173,12 +173,38 @@ test("[JSON-4] a page that was held starts where the head was then, and is nobod
   assert.deepEqual([json.more, headers.get("cache-control")], [true, "no-store"]);
 });
 
-test("[JSON-4] what depends on who asks is kept by nobody in between", async (t) => {
-  const { holdfast, url } = await startNode(t, { authenticate: () => ({}), authorize: () => true });
+test("[JSON-4] what depends on who asks is kept by nobody in between, and what anybody may read by anybody", async (t) => {
+  const { holdfast, url } = await startNode(t, {
+    authenticate: () => ({}),
+    authorize: () => true,
+    auth: { anonymous: ["read news"] },
+  });
+  for (const [channel, caching] of [
+    ["secret", "private, no-cache"],
+    ["news", "public, max-age=86400"],
+  ]) {
+    for (let n = 1; n <= 3; n++) await holdfast.publish(`${channel}`, n);
+    const { cursor } = (await call(`${url}/channels/${channel}?after=oldest&limit=1`)).json;
+    const page = await call(`${url}/channels/${channel}?after=${cursor}&limit=1`);
+    assert.equal(page.headers.get("cache-control"), caching);
+  }
+});
+
+test("[JSON-4] [AUTH-15] who has a page already is asked who they are before they are told to keep it", async (t) => {
+  const { holdfast, url } = await startNode(t, {
+    authenticate: (token) => (token === undefined ? null : { user: token }),
+    authorize: ({ user }) => user === "ada",
+  });
   for (let n = 1; n <= 3; n++) await holdfast.publish("a", n);
-  const { cursor } = (await call(`${url}/channels/a?after=oldest&limit=1`)).json;
-  const page = await call(`${url}/channels/a?after=${cursor}&limit=1`);
-  assert.equal(page.headers.get("cache-control"), "private, max-age=86400");
+  const as = (user: string) => ({ Authorization: `Bearer ${user}` });
+  const { cursor } = (await call(`${url}/channels/a?after=oldest&limit=1`, { headers: as("ada") })).json;
+  const page = `${url}/channels/a?after=${cursor}&limit=1`;
+  const tag = (await call(page, { headers: as("ada") })).headers.get("etag") ?? "";
+  const status = async (headers: Record<string, string>) =>
+    (await call(page, { headers: { ...headers, "If-None-Match": tag } })).status;
+  assert.equal(await status(as("ada")), 304);
+  assert.equal(await status(as("bob")), 403);
+  assert.equal(await status({}), 401);
 });
 
 for (const [query, allowed] of [

@@ -1,7 +1,6 @@
 import { decodeClientMessage, decodeUtf8, type Hello, HoldfastError } from "@holdfast/protocol";
 import { readBody } from "../body.ts";
 import type { Exchange } from "../exchange.ts";
-import { tokenOf } from "../gatekeeper.ts";
 import { bodyKind } from "../media-type.ts";
 import { negotiate } from "../negotiate.ts";
 import type { Node } from "../node.ts";
@@ -28,7 +27,7 @@ export async function connect(node: Node, exchange: Exchange): Promise<void> {
   );
   const hello = parseHello(decodeUtf8(body));
   const gate = gatekeeper.gateFor(exchange.request);
-  const principal = await gate.authenticate(hello.token ?? tokenOf(exchange.request));
+  const principal = await gate.authenticate(hello.token ?? gatekeeper.credentialOf(exchange.request).token);
   if (exchange.isGone) return;
   if (type === "text/event-stream") streamSession(node, exchange, hello, principal);
   else await answerSession(node, exchange, hello, principal, waitMs);

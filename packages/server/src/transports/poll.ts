@@ -18,8 +18,13 @@ export async function readPage(node: Node, { channel, start, limit }: PageReques
   return await node.hubs.page(channel, start ?? { last: limit }, limits);
 }
 
-/** How long a page that can never change may be kept. */
-const immutableAge = "max-age=86400";
+/**
+ * How a page that can never change may be kept: by anybody where anybody may read it. Elsewhere only by the client, which
+ * asks each time whether it still may: the next user of that browser may not. Rule JSON-4.
+ */
+function cachingOf({ gatekeeper }: Node, channel: string): string {
+  return gatekeeper.isPublic(channel) ? "public, max-age=86400" : "private, no-cache";
+}
 
 /** Answers with a page, or with 304 when the client has it already. Rules JSON-1, JSON-2, JSON-4. */
 export function answerPage(node: Node, exchange: Exchange, page: Page, isExact: boolean): void {
@@ -27,10 +32,9 @@ export function answerPage(node: Node, exchange: Exchange, page: Page, isExact: 
   node.meters.pageEvents += page.events.length;
   const tag = pageTag(page.to, page);
   const isImmutable = isExact && page.exact && page.more && page.gap === null;
-  const scope = node.gatekeeper.authenticates ? "private" : "public";
   const headers = {
     ETag: tag,
-    "Cache-Control": isImmutable ? `${scope}, ${immutableAge}` : "no-store",
+    "Cache-Control": isImmutable ? cachingOf(node, page.channel) : "no-store",
     // The same URL is an event stream for those who ask for one.
     Vary: "Accept",
   };

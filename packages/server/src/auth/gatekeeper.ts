@@ -1,0 +1,240 @@
+import type { IncomingMessage } from "node:http";
+import {
+  type Action,
+  allows,
+  type Clock,
+  checkCurrent,
+  type Gate,
+  isUserId,
+  openGate,
+  type Principal,
+  permits,
+} from "@holdfast/core/server";
+import { HoldfastError } from "@holdfast/protocol";
+import { Calls } from "../calls.ts";
+import type { Deadlines } from "../deadlines.ts";
+import type { Logger } from "../log.ts";
+import type { AuthOutcome, Meters } from "../metrics/meters.ts";
+import type { ConnectionRequest, Settings } from "../options.ts";
+import type { Origins } from "../origins.ts";
+import { ruleAllows } from "./access-rules.ts";
+import { ApiKeys, isApiKey } from "./api-keys.ts";
+import { type Credential, credentialOf } from "./credential.ts";
+import { isOpenToAll } from "./options.ts";
+import { RemoteKeys } from "./remote-keys.ts";
+import { isJwt, Tokens } from "./tokens.ts";
+import { Webhook } from "./webhook.ts";
+
+/** What a gatekeeper is told by, and tells. */
+export interface GatekeeperContext {
+  readonly clock: Clock;
+  readonly deadlines: Deadlines;
+  readonly origins: Origins;
+  readonly meters: Meters;
+  readonly log: Logger;
+}
+
+const nobody: Principal = {};
+
+/** Says who somebody is, and what they may do, on every transport alike. Rules AUTH-1 to AUTH-14. */
+export class Gatekeeper {
+  readonly #settings: Settings;
+  readonly #context: GatekeeperContext;
+  readonly #tokens: Tokens | undefined;
+  readonly #keys: ApiKeys | undefined;
+  readonly #webhook: Webhook | undefined;
+  /** Somebody without a credential may come in, and do what anybody may. */
+  readonly #admitsNobody: boolean;
+  readonly #calls: Calls;
+
+  constructor(settings: Settings, context: GatekeeperContext) {
+    const { auth, limits } = settings;
+    const { clock, deadlines, log } = context;
+    this.#settings = settings;
+    this.#context = context;
+    const remote = auth.jwks && new RemoteKeys(auth.jwks, () => deadlines.passed(), log);
+    this.#tokens = auth.tokens && new Tokens(auth.tokens, clock, remote);
+    this.#keys = auth.keys.length === 0 ? undefined : new ApiKeys(auth.keys);
+    this.#webhook = auth.webhook && new Webhook(auth.webhook, () => deadlines.passed(), log);
+    this.#admitsNobody = isOpenToAll(auth.anonymous, auth.rules);
+    this.#calls = new Calls(deadlines, limits.authTimeoutMs);
+  }
+
+  /** Whether answers may depend on who asks. */
+  get authenticates(): boolean {
+    return this.#settings.access === "authenticated";
+  }
+
+  /** Whether anybody may read a channel, so that a page of it may be given to anybody. Rule JSON-4. */
+  isPublic(channel: string): boolean {
+    return !this.authenticates || this.#allowsAnybody(nobody, "read", channel);
+  }
+
+  /**
+   * What a request brought by which its sender may be known. Throws `forbidden` for a cookie that a foreign page made
+   * the browser send, and `bad_parameter` for a token in the URL. Rules AUTH-2, AUTH-12.
+   */
+  credentialOf(request: IncomingMessage): Credential {
+    const credential = credentialOf(request, this.#settings.auth.cookie);
+    const mayBeCookie =
+      credential.by === "cookie" ||
+      // The application may look for one by itself.
+      (credential.by === "none" && this.#settings.authenticate !== undefined && "cookie" in request.headers);
+    if (mayBeCookie) this.#context.origins.vouch(request);
+    return credential;
+  }
+
+  /** The gate for the connection of a request. */
+  gateFor(request: IncomingMessage): Gate {
+    return this.authenticates ? this.#gate(request, this.credentialOf(request)) : openGate;
+  }
+
+  #gate(request: IncomingMessage, credential: Credential): Gate {
+    // Not the request itself: that would keep its parser and buffers alive for as long as the connection.
+    const about: ConnectionRequest | undefined = this.#settings.authenticate && {
+      url: request.url ?? "/",
+      headers: request.headers,
+      remoteAddress: request.socket.remoteAddress,
+    };
+    return {
+      authenticate: (token) => {
+        const by = token === credential.token ? credential.by : "message";
+        return this.#authenticate(token, by, about);
+      },
+      authorize: (principal, action, channel) => this.#authorize(principal, action, channel),
+    };
+  }
+
+  /** Who sent a request; throws `unauthenticated` and its kin. */
+  async principalOf(request: IncomingMessage): Promise<Principal> {
+    if (!this.authenticates) return nobody;
+    const credential = this.credentialOf(request);
+    return await this.#gate(request, credential).authenticate(credential.token);
+  }
+
+  /** Throws `forbidden` when the principal may not do this. */
+  async demand(principal: Principal, action: Action, channel: string): Promise<void> {
+    if (!this.authenticates || (await this.#authorize(principal, action, channel))) return;
+    throw new HoldfastError("forbidden", `You may not ${action} ${channel}.`);
+  }
+
+  /** What was heard about a user's rights is asked anew. */
+  permissionsChanged(user: string): void {
+    this.#webhook?.forget(user);
+  }
+
+  async #authenticate(
+    token: string | undefined,
+    by: Credential["by"] | "message",
+    about: ConnectionRequest | undefined,
+  ): Promise<Principal> {
+    const { meters } = this.#context;
+    try {
+      const principal = this.#check(await this.#identify(token, about), token);
+      meters.authenticated("accepted", by);
+      return principal;
+    } catch (error) {
+      meters.authenticated(meterOf(error, token), by);
+      throw error;
+    }
+  }
+
+  /** Null where nobody knows who that is. */
+  async #identify(
+    token: string | undefined,
+    about: ConnectionRequest | undefined,
+  ): Promise<Principal | null | undefined> {
+    if (token !== undefined) {
+      this.#checkLength(token);
+      if (this.#keys !== undefined && isApiKey(token)) return this.#keys.principalOf(token);
+      if (this.#tokens !== undefined && isJwt(token)) return await this.#tokens.principalOf(token);
+    }
+    const known = await this.#askApplication(token, about);
+    return known ?? (token === undefined && this.#admitsNobody ? nobody : null);
+  }
+
+  #checkLength(token: string): void {
+    const { tokenBytesMax } = this.#settings.limits;
+    if (token.length <= tokenBytesMax) return;
+    this.#context.meters.refused("tokenBytesMax");
+    throw new HoldfastError(
+      "unauthenticated",
+      `The token is longer than ${tokenBytesMax} bytes (tokenBytesMax).`,
+    );
+  }
+
+  async #askApplication(
+    token: string | undefined,
+    about: ConnectionRequest | undefined,
+  ): Promise<Principal | null | undefined> {
+    const { authenticate } = this.#settings;
+    if (authenticate !== undefined && about !== undefined) {
+      return await this.#inTime("authenticate", authenticate(token, about));
+    }
+    if (token === undefined || this.#webhook?.authenticates !== true) return null;
+    return await this.#webhook.principalOf(token);
+  }
+
+  #check(principal: Principal | null | undefined, token: string | undefined): Principal {
+    if (!principal) {
+      throw new HoldfastError(
+        "unauthenticated",
+        token === undefined ? "A token is needed, as in Authorization: Bearer …." : "The token is not valid.",
+      );
+    }
+    checkCurrent(principal, this.#context.clock.now());
+    const { user } = principal;
+    if (user !== undefined && !isUserId(user)) {
+      throw new Error("authenticate answered with a user that is no user id: 1 to 256 characters.");
+    }
+    return principal;
+  }
+
+  /** What anybody may do: by the rules of the namespace, and by what everybody was granted. */
+  #allowsAnybody(principal: Principal, action: Action, channel: string): boolean {
+    const { anonymous, rules } = this.#settings.auth;
+    return allows(anonymous, undefined, action, channel) || ruleAllows(rules, principal, action, channel);
+  }
+
+  /** The sum of all that allows something; nothing takes a right away. Rule AUTH-13. */
+  #authorize(principal: Principal, action: Action, channel: string): boolean | Promise<boolean> {
+    if (permits(principal, action, channel) || this.#allowsAnybody(principal, action, channel)) return true;
+    const { authorize } = this.#settings;
+    if (authorize !== undefined) return this.#inTime("authorize", authorize(principal, action, channel));
+    if (this.#webhook?.authorizes !== true) return false;
+    return this.#webhook.allows(principal, action, channel);
+  }
+
+  /** An application that does not answer must not hold what waits for it. Rule AUTH-14. */
+  #inTime<T>(name: string, answer: T | Promise<T>): T | Promise<T> {
+    if (!isPromise(answer)) return answer;
+    return this.#calls.settle(Promise.resolve(answer), () => {
+      const { authTimeoutMs } = this.#settings.limits;
+      this.#context.meters.refused("authTimeoutMs");
+      this.#context.log({ level: "warn", message: `"${name}" did not answer in time.`, authTimeoutMs });
+      return new HoldfastError(
+        "auth_unavailable",
+        `"${name}" did not answer within ${authTimeoutMs} ms (authTimeoutMs). Come back later with the same token.`,
+      );
+    });
+  }
+}
+
+/** Also what is not one of ours, as query builders return. */
+function isPromise<T>(answer: T | Promise<T>): answer is Promise<T> {
+  return typeof answer === "object" && answer !== null && "then" in answer;
+}
+
+function meterOf(error: unknown, token: string | undefined): AuthOutcome {
+  if (!(error instanceof HoldfastError)) return "unreachable";
+  switch (error.code) {
+    case "token_expired":
+      return "expired";
+    case "token_revoked":
+      return "revoked";
+    case "unauthenticated":
+      return token === undefined ? "missing" : "invalid";
+    default:
+      return "unreachable";
+  }
+}

@@ -1,0 +1,269 @@
+import type { Grant } from "@holdfast/core/server";
+import * as v from "valibot";
+import { isLoopbackHost } from "../origins.ts";
+import { type AccessOptions, type AccessRules, readAccess } from "./access-rules.ts";
+import { type ApiKey, type KnownKey, readApiKeys } from "./api-keys.ts";
+import { type GrantForm, readGrants } from "./grant-form.ts";
+import type { RemoteKeySettings } from "./remote-keys.ts";
+import { readTokenKeys, type TokenKey } from "./token-keys.ts";
+import type { TokenSettings } from "./tokens.ts";
+import type { WebhookSettings } from "./webhook.ts";
+
+/** Where the keys of an issuer are; its URL alone will do. */
+export interface JwksOptions {
+  readonly url: string;
+  /** 5,000 unless given. */
+  readonly deadlineMs?: number;
+  /** How long keys are used before they are asked for anew; 600,000 unless given. */
+  readonly cacheMs?: number;
+  /** How long they are not asked for again, whatever keys tokens name; 30,000 unless given. */
+  readonly cooldownMs?: number;
+}
+
+/** Which JWTs are taken: of which keys, from whom, for whom. */
+export interface TokenOptions {
+  /** Several at once while they are rotated. */
+  readonly keys?: readonly TokenKey[];
+  readonly jwks?: string | JwksOptions;
+  readonly issuer?: string | readonly string[];
+  /** Needed with `jwks`, whose keys sign for others as well; an empty list takes tokens for anybody. */
+  readonly audience?: string | readonly string[];
+  /** By how much the issuer's clock may differ; 5,000 unless given. A token ends by so much later. */
+  readonly clockToleranceMs?: number;
+  /** What lives longer is refused, so that a revocation can be forgotten; a day unless given. */
+  readonly lifetimeMsMax?: number;
+}
+
+/** What is asked of the application over HTTP. */
+export interface WebhookOptions {
+  /** Asked who a token stands for: POST `{"token"}`, answered 200 with a principal, or 401. */
+  readonly authenticate?: string;
+  /** Asked for a permission: POST `{"principal","action","channel"}`, answered 200 with `{"allowed":boolean}`. */
+  readonly authorize?: string;
+  /** Sent with each call, as in `{ Authorization: "Bearer …" }`: by these the application knows who asks. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** 2,000 unless given. */
+  readonly deadlineMs?: number;
+  /** How long an answer is remembered, be it yes or no; 10,000 unless given, 0 not at all. */
+  readonly cacheMs?: number;
+  /** 10,000 unless given. */
+  readonly cacheEntriesMax?: number;
+  /** Failures in a row after which nothing is asked for a while; 5 unless given. */
+  readonly failuresMax?: number;
+  /** How long that is; 5,000 unless given. */
+  readonly pauseMs?: number;
+  /** Calls at once; 64 unless given. */
+  readonly callsMax?: number;
+}
+
+/** Who may come in, and what they may do, without a line of code. */
+export interface AuthOptions {
+  readonly tokens?: TokenOptions;
+  /** API keys of the application's servers; `holdfast key` makes them. */
+  readonly keys?: readonly ApiKey[];
+  /** What anybody may do, without a credential as well. */
+  readonly anonymous?: readonly GrantForm[];
+  /** The cookie that may carry a token. */
+  readonly cookie?: string;
+  readonly webhook?: WebhookOptions;
+}
+
+/** The same with every default filled in. */
+export interface AuthSettings {
+  readonly tokens: TokenSettings | undefined;
+  readonly jwks: RemoteKeySettings | undefined;
+  readonly keys: readonly KnownKey[];
+  readonly anonymous: readonly Grant[];
+  readonly cookie: string | undefined;
+  readonly webhook: WebhookSettings | undefined;
+  /** Rules of namespaces, by their names. */
+  readonly rules: ReadonlyMap<string, AccessRules>;
+}
+
+const wholeFrom = (min: number) => {
+  const message = `must be a whole number from ${min} up`;
+  return v.optional(v.pipe(v.number(message), v.integer(message), v.minValue(min, message)));
+};
+const text = (message: string) => v.pipe(v.string(message), v.nonEmpty(message));
+const oneOrMore = (message: string) =>
+  v.optional(v.union([text(message), v.array(text(message), message)], message));
+const objectOfSettings = "must be an object of settings";
+
+/** What is sent there is secret, and what comes from there decides who may come in. */
+function isTrustedUrl(value: string): boolean {
+  if (!URL.canParse(value)) return false;
+  const { protocol, hostname, username, password, hash } = new URL(value);
+  if (`${username}${password}${hash}` !== "") return false;
+  return protocol === "https:" || (protocol === "http:" && isLoopbackHost(hostname));
+}
+
+const urlForm = "must be an https:// URL without user and fragment; http:// on this machine alone";
+const trustedUrl = v.pipe(v.string(urlForm), v.check(isTrustedUrl, urlForm));
+
+const jwksSettings = v.strictObject(
+  { url: trustedUrl, deadlineMs: wholeFrom(1), cacheMs: wholeFrom(1), cooldownMs: wholeFrom(0) },
+  "must be a URL, or an object of settings",
+);
+const secretForm = "must be text, or bytes";
+const tokenKey = v.strictObject(
+  {
+    secret: v.optional(v.union([v.string(), v.instance(Uint8Array)], secretForm)),
+    secretFile: v.optional(text("must be the path of a file")),
+    publicKey: v.optional(v.union([v.string(), v.record(v.string(), v.unknown())], "must be PEM, or a JWK")),
+    publicKeyFile: v.optional(text("must be the path of a file")),
+    kid: v.optional(text("must be text")),
+  },
+  'must be a key such as {"secret":"…"} or {"publicKeyFile":"key.pem"}',
+);
+const apiKey = v.strictObject(
+  {
+    id: text("must be text"),
+    hash: text("must be text"),
+    user: v.optional(v.string("must be text")),
+    grants: v.optional(v.unknown()),
+  },
+  'must be a key as "holdfast key" prints it',
+);
+const cookieForm = "must be the name of a cookie";
+
+export const authSchema = v.strictObject(
+  {
+    tokens: v.optional(
+      v.strictObject(
+        {
+          keys: v.optional(v.array(tokenKey, "must be a list of keys")),
+          jwks: v.optional(
+            v.lazy((given) => (typeof given === "object" && given !== null ? jwksSettings : trustedUrl)),
+          ),
+          issuer: oneOrMore("must be text, or a list of texts"),
+          audience: oneOrMore("must be text, or a list of texts"),
+          clockToleranceMs: wholeFrom(0),
+          lifetimeMsMax: wholeFrom(1),
+        },
+        objectOfSettings,
+      ),
+    ),
+    keys: v.optional(v.array(apiKey, "must be a list of keys")),
+    anonymous: v.optional(v.unknown()),
+    cookie: v.optional(v.pipe(v.string(cookieForm), v.regex(/^[\w!#$%&'*+.^`|~-]+$/, cookieForm))),
+    webhook: v.optional(
+      v.strictObject(
+        {
+          authenticate: v.optional(trustedUrl),
+          authorize: v.optional(trustedUrl),
+          headers: v.optional(v.record(v.string(), v.string("must be text"), "must be an object of headers")),
+          deadlineMs: wholeFrom(1),
+          cacheMs: wholeFrom(0),
+          cacheEntriesMax: wholeFrom(1),
+          failuresMax: wholeFrom(1),
+          pauseMs: wholeFrom(1),
+          callsMax: wholeFrom(1),
+        },
+        objectOfSettings,
+      ),
+    ),
+  },
+  objectOfSettings,
+);
+
+/** Adds a sentence for each mistake. */
+type Mistakes = string[];
+
+function refuseAt(mistakes: Mistakes, path: string): (below: string, message: string) => void {
+  return (below, message) => {
+    const dot = below === "" || below.startsWith(".") ? "" : ".";
+    mistakes.push(`The option "${path}${dot}${below}" ${message}.`);
+  };
+}
+
+/** Reads options whose shape was checked; adds to `mistakes` what only their contents tell. */
+export function readAuth(
+  auth: AuthOptions,
+  namespaces: Readonly<Record<string, { readonly access?: AccessOptions }>>,
+  mistakes: Mistakes,
+): AuthSettings {
+  const { tokens, keys = [], anonymous = [], cookie, webhook } = auth;
+  const granted = readGrants(anonymous, refuseAt(mistakes, "auth.anonymous"));
+  if (granted.some(({ channels }) => channels.some((one) => one.includes("{user}")))) {
+    mistakes.push('The option "auth.anonymous" must be without {user}: it is for those who have no user id.');
+  }
+  const rules = new Map<string, AccessRules>();
+  for (const [name, { access }] of Object.entries(namespaces)) {
+    if (access === undefined) continue;
+    rules.set(name, readAccess(name, access, refuseAt(mistakes, `namespaces.${name}.access`)));
+  }
+  return {
+    tokens: tokens && readTokens(tokens, mistakes),
+    jwks: tokens?.jwks === undefined ? undefined : readJwks(tokens.jwks),
+    keys: readApiKeys(keys, refuseAt(mistakes, "auth.keys")),
+    anonymous: granted,
+    cookie,
+    webhook: webhook && readWebhook(webhook, mistakes),
+    rules,
+  };
+}
+
+const day = 86_400_000;
+
+function listOf(value: string | readonly string[]): readonly string[] {
+  return typeof value === "string" ? [value] : value;
+}
+
+function readTokens(options: TokenOptions, mistakes: Mistakes): TokenSettings {
+  const { keys = [], jwks, issuer = [], audience, clockToleranceMs = 5000, lifetimeMsMax = day } = options;
+  if (keys.length === 0 && jwks === undefined) {
+    mistakes.push('The option "auth.tokens" must have keys, or the URL of a JWKS.');
+  }
+  if (jwks !== undefined && audience === undefined) {
+    mistakes.push(
+      'With "auth.tokens.jwks" the option "auth.tokens.audience" is needed: the same keys sign tokens for other applications. An empty list takes them all.',
+    );
+  }
+  return {
+    keys: readTokenKeys(keys, refuseAt(mistakes, "auth.tokens.keys")),
+    issuers: listOf(issuer),
+    audiences: audience === undefined ? undefined : listOf(audience),
+    clockToleranceMs,
+    lifetimeMsMax,
+  };
+}
+
+function readJwks(given: string | JwksOptions): RemoteKeySettings {
+  const options = typeof given === "string" ? { url: given } : given;
+  return { deadlineMs: 5000, cacheMs: 600_000, cooldownMs: 30_000, ...options };
+}
+
+function readWebhook(options: WebhookOptions, mistakes: Mistakes): WebhookSettings {
+  if (options.authenticate === undefined && options.authorize === undefined) {
+    mistakes.push('The option "auth.webhook" must have a URL: authenticate, authorize, or both.');
+  }
+  return {
+    authenticate: undefined,
+    authorize: undefined,
+    headers: {},
+    deadlineMs: 2000,
+    cacheMs: 10_000,
+    cacheEntriesMax: 10_000,
+    failuresMax: 5,
+    pauseMs: 5000,
+    callsMax: 64,
+    ...options,
+  };
+}
+
+/** Whether anybody may come in by what these say. */
+export function letsIn({ tokens, keys, anonymous, webhook, rules }: AuthSettings): boolean {
+  return (
+    tokens !== undefined ||
+    keys.length > 0 ||
+    webhook?.authenticate !== undefined ||
+    isOpenToAll(anonymous, rules)
+  );
+}
+
+/** Whether there is anything that somebody without a credential may do. */
+export function isOpenToAll(anonymous: readonly Grant[], rules: AuthSettings["rules"]): boolean {
+  return (
+    anonymous.length > 0 || [...rules.values()].some((byAction) => Object.values(byAction).includes("public"))
+  );
+}
