@@ -1,4 +1,10 @@
-import type { ConnectionState, Needs, Timing, Transport } from "@holdfast/core/client";
+import {
+  type ConnectionState,
+  defaultTiming,
+  type Needs,
+  type Timing,
+  type Transport,
+} from "@holdfast/core/client";
 import {
   type Codec,
   checkJsonValue,
@@ -17,7 +23,11 @@ import { type TokenOption, tokenSource } from "./token.ts";
 import { createWire } from "./wire.ts";
 
 export interface ClientOptions {
-  /** A token, or how to get one that is valid now. */
+  /**
+   * A token, or how to get one that is valid now. The function is called once for all that need one, and again before it
+   * ends; where it fails there is a `warning`, and it is called again later. When the server refuses two tokens in a row, or
+   * one that it had refused before, the state is `closed` with the reason `reauthenticate`: see `Client.reauthenticate`.
+   */
   readonly token?: TokenOption;
   /** `receive` (the default) where the application mostly listens, `duplex` where it speaks as much. */
   readonly need?: Needs["need"];
@@ -50,7 +60,7 @@ export interface ClientEvents extends Record<string, unknown> {
   readonly state: ConnectionState;
   /** The transport in use, whenever that changes; `undefined` when there is none. */
   readonly transport: Transport | undefined;
-  /** Something went wrong that ends nothing: a token that could not be had, or a signal that was refused. */
+  /** Something went wrong that ends nothing: a token that could not be had or renewed, or a signal that was refused. */
   readonly warning: Error;
 }
 
@@ -73,7 +83,9 @@ export class Client implements Disposable {
     const instance = drawInstance();
     const { token } = options;
     const warn = (error: unknown) => this.#listeners.tell("warning", toError(error));
-    const source = token === undefined ? undefined : tokenSource(token, warn);
+    const { tokenTimeoutMs = defaultTiming.tokenTimeoutMs } = options.timing ?? {};
+    const asking = { timeoutMs: tokenTimeoutMs, onError: warn };
+    const source = token === undefined ? undefined : tokenSource(token, asking);
     const wire = createWire(base, toNetwork(options));
     const { bufferedEventsMax = 1000 } = options;
     this.#feeds = new Feeds({
@@ -154,6 +166,16 @@ export class Client implements Disposable {
     listener: (value: ClientEvents[Name]) => void,
   ): () => void {
     return this.#listeners.on(name, listener);
+  }
+
+  /**
+   * Says that the user has signed in anew: asks for a token and goes on by it, without a gap where there is a connection.
+   *
+   * A client that was closed with the reason `reauthenticate` or `never` can be used again. Its subscriptions have failed;
+   * new ones go on from `after: subscription.position`. Throws `ClosedError` after `close`.
+   */
+  reauthenticate(): void {
+    this.#feeds.reauthenticate();
   }
 
   /** Ends every subscription, fails what was not answered, and lets go of everything. */

@@ -107,7 +107,7 @@ export class Driver {
         void this.#probe(effect);
         return;
       case "token":
-        this.#askToken();
+        this.#askToken(effect);
         return;
       case "post":
         void this.#post(effect);
@@ -150,8 +150,8 @@ export class Driver {
     this.tell((connection, now) => connection.probed(probe, works, now));
   }
 
-  #askToken(): void {
-    this.#token?.().then(
+  #askToken({ instead }: EffectOf<"token">): void {
+    this.#token?.(instead).then(
       (token) => this.tell((connection, now) => connection.tokenGiven(token, now)),
       () => this.tell((connection, now) => connection.tokenFailed(now)),
     );

@@ -99,6 +99,11 @@ export class Feeds {
     }
   }
 
+  /** Every connection asks for a token anew, which is one question. */
+  reauthenticate(): void {
+    for (const { driver } of this.#lanes) driver.tell((connection, now) => connection.reauthenticate(now));
+  }
+
   close(): void {
     for (const reader of [...this.#feedOf.keys(), ...this.#apart.keys()]) reader.close();
     for (const { driver } of this.#lanes) driver.close();

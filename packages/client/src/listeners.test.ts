@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Listeners } from "./listeners.ts";
 import { memoryOf } from "./memory.ts";
-import { tokenSource } from "./token.ts";
 
 test("a listener hears until it stops, and one that throws keeps none from hearing", async () => {
   const reported: unknown[] = [];
@@ -25,30 +24,6 @@ test("a listener hears until it stops, and one that throws keeps none from heari
   Reflect.deleteProperty(globalThis, "reportError");
   assert.deepEqual(heard, ["one", "one", "two"]);
   assert.deepEqual(reported, [failure, failure, failure, failure]);
-});
-
-test("[CLI-9] a token is asked for once for all who need it, and anew for those who come later", async () => {
-  let asked = 0;
-  const source = tokenSource(
-    async () => `token-${++asked}`,
-    () => {},
-  );
-  assert.deepEqual(await Promise.all([source(), source()]), ["token-1", "token-1"]);
-  assert.equal(await source(), "token-2");
-});
-
-test("a token that is none is an error, told once", async () => {
-  const errors: unknown[] = [];
-  const source = tokenSource(
-    () => undefined as never,
-    (error) => errors.push(error),
-  );
-  const both = await Promise.allSettled([source(), source()]);
-  assert.deepEqual(
-    both.map(({ status }) => status),
-    ["rejected", "rejected"],
-  );
-  assert.equal(errors.length, 1);
 });
 
 test("what is found out about an origin is known to all its clients, and to no other", () => {

@@ -1,20 +1,57 @@
-/** Gives a token that is valid now; may reject, and is then asked again later. */
-export type TokenSource = () => Promise<string>;
+import { clock } from "./clock.ts";
 
-/** A fixed token, or how to get one. Asked again when the server refused the last, or when it ends soon. */
+/**
+ * Gives a token that is valid now, another than `instead`; may reject, and is then asked again later.
+ *
+ * `instead` is the last one it gave to who asks.
+ */
+export type TokenSource = (instead?: string) => Promise<string>;
+
+/**
+ * A fixed token, or how to get one. Asked again when the server refused the last, and before it ends; it must not answer
+ * with one that it gave before and that has ended by now.
+ */
 export type TokenOption = string | (() => string | Promise<string>);
 
-/** One answer for all who ask while it is awaited. */
-export function tokenSource(option: TokenOption, onError: (error: unknown) => void): TokenSource {
-  let pending: Promise<string> | undefined;
-  return () => {
-    pending ??= give(option)
-      .catch((error: unknown) => {
+export interface TokenSourceOptions {
+  /** After how many ms without an answer it is asked anew by whoever asks next. */
+  readonly timeoutMs: number;
+  /** It could not give a token. */
+  onError(error: unknown): void;
+}
+
+/** One answer for all who need a token: while it is awaited, and for those who have an older one. Rule CLI-10. */
+export function tokenSource(option: TokenOption, { timeoutMs, onError }: TokenSourceOptions): TokenSource {
+  let latest: string | undefined;
+  let asked: { readonly answer: Promise<string>; readonly at: number } | undefined;
+
+  const ask = () => {
+    const one = { answer: give(option), at: clock.now() };
+    asked = one;
+    const isOver = () => {
+      if (asked === one) asked = undefined;
+    };
+    one.answer.then(
+      (token) => {
+        // One that was given up may still answer, but not in the place of a newer one.
+        if (asked === one) latest = token;
+        isOver();
+      },
+      (error: unknown) => {
+        isOver();
         onError(error);
-        throw error;
-      })
-      .finally(() => (pending = undefined));
-    return pending;
+      },
+    );
+    return one.answer;
+  };
+
+  return (instead) => {
+    if (asked !== undefined && clock.now() - asked.at >= timeoutMs) {
+      onError(new Error(`\`token\` has not answered within ${Math.round(timeoutMs / 1000)} s.`));
+      asked = undefined;
+    }
+    if (asked !== undefined) return asked.answer;
+    return latest !== undefined && latest !== instead ? Promise.resolve(latest) : ask();
   };
 }
 

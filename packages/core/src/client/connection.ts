@@ -52,7 +52,9 @@ export class Connection {
     const { random, instance, client, toleranceMs } = options;
     const timing = { ...defaultTiming, ...options.timing };
     const turn = this.#turn;
-    const credential = new Credential(options.anonymous, turn, timing, random);
+    const { anonymous } = options;
+    const isHeld = () => this.#lifeline.isHeld;
+    const credential = new Credential({ turn, timing, random, anonymous, isHeld });
     const subscriptions = new Subscriptions(turn, timing, random, options.bufferedEventsMax ?? 1000);
     const publishing = new Publishing(turn, timing, random, options.pendingPublishesMax ?? 1000);
     const ladder = new Ladder(candidates(options), options.memory ?? { blocked: new Map() }, timing, random);
@@ -65,8 +67,10 @@ export class Connection {
       credential,
       subscriptions,
       publishing,
+      renewBackoff,
       introduction,
       refuse,
+      replace: (link: Link) => this.#lifeline.replace(link),
     });
     const host = {
       hello: conversation.hello.bind(conversation),
@@ -183,6 +187,17 @@ export class Connection {
     this.#posts.signal(parseChannelName(channel), key, data);
   }
 
+  /**
+   * The application can give a better token now: asks for it, and goes on by it. A connection that the server closed is
+   * open again, for new subscriptions. Throws `ClosedError` where the application closed it.
+   */
+  reauthenticate(now: number): void {
+    this.#at(now);
+    if (this.#closed?.type === "closed") this.#checkOpen();
+    this.#closed = undefined;
+    this.#credential.restart();
+  }
+
   close(now: number): void {
     this.#at(now);
     this.#end({ type: "closed" });
@@ -246,8 +261,6 @@ export class Connection {
       return;
     }
     this.#publishing.release();
-    const link = this.#lifeline.current;
-    if (link !== undefined) this.#conversation.renewToken(link);
   }
 
   /** The application could not give a token now; it is asked again. */
@@ -267,6 +280,7 @@ export class Connection {
   online(now: number): void {
     this.#at(now);
     this.#isOffline = false;
+    this.#credential.hurry();
     this.#ladder.forget(now, this.#lifeline.current !== undefined);
     this.#publishing.release();
     this.#lifeline.wake(true);
@@ -280,6 +294,7 @@ export class Connection {
   /** The page or the machine is back; `surely` when its connections cannot have lived on. */
   wake(surely: boolean, now: number): void {
     this.#at(now);
+    this.#credential.hurry();
     this.#publishing.release();
     this.#lifeline.wake(surely);
   }
@@ -306,9 +321,14 @@ export class Connection {
   #settle(): void {
     this.#subscriptions.tick();
     const link = this.#lifeline.current;
-    if (link !== undefined) this.#conversation.reconcile(link);
+    if (link !== undefined) {
+      this.#conversation.reconcile(link);
+      this.#conversation.renewToken(link);
+    }
     const speaks = this.#lifeline.transport === "websocket";
-    this.#lifeline.settle(this.#subscriptions.open > 0 || (speaks && this.#publishing.size > 0));
+    const isWanted = this.#subscriptions.open > 0 || this.#publishing.size > 0;
+    this.#credential.isNeeded = isWanted;
+    this.#lifeline.settle(this.#subscriptions.open > 0 || (speaks && isWanted));
     this.#flush();
     this.#reporter.update(this.#currentState());
   }
@@ -326,7 +346,6 @@ export class Connection {
   #adopted(link: Link): void {
     this.#subscriptions.review(link);
     this.#publishing.release();
-    this.#conversation.renewToken(link);
   }
 
   #currentState(): ConnectionState {
@@ -334,7 +353,8 @@ export class Connection {
     if (link !== undefined) return { type: "live", transport: link.transport };
     if (this.#lifeline.isIdle) return { type: "idle" };
     if (this.#isOffline) return { type: "offline" };
-    return { type: this.#lifeline.wasLive ? "recovering" : "connecting", failures: this.#recovery.failures };
+    const failures = this.#recovery.failures + this.#credential.failures;
+    return { type: this.#lifeline.wasLive ? "recovering" : "connecting", failures };
   }
 
   #refuse(error: HoldfastError): void {

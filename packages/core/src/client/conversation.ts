@@ -1,4 +1,5 @@
 import { type ClientMessage, type Hello, HoldfastError, parseChannelName } from "@holdfast/protocol";
+import type { Backoff } from "./backoff.ts";
 import type { Credential } from "./credential.ts";
 import type { Turn } from "./effects.ts";
 import { type Incoming, toError } from "./incoming.ts";
@@ -18,9 +19,12 @@ interface Parts {
   readonly credential: Credential;
   readonly subscriptions: Subscriptions;
   readonly publishing: Publishing;
+  readonly renewBackoff: Backoff;
   readonly introduction: Introduction;
   /** The server will not have this client as it is. */
   refuse(error: HoldfastError): void;
+  /** This link cannot be renewed in place: another of its kind is to replace it. */
+  replace(link: Link): void;
 }
 
 /** What is said on a link, by either side. */
@@ -57,14 +61,40 @@ export class Conversation {
     } else if (message.type === "published") {
       publishing.published(message.ref, message.results);
     } else if (message.type === "expiring") {
-      credential.renew();
+      credential.lasts(link.token, message.inMs);
+      credential.renew(link.token);
+    } else if (message.type === "renewed") {
+      this.#renewed(link, message.expiresInMs);
     } else {
       const error = this.#reading.receive(link, message);
       if (error !== undefined) this.reauthenticate(link.token, error);
     }
   }
 
+  /** The link goes on by the newer token that it was sent; by now there may be one that is newer still. */
+  #renewed(link: Link, expiresInMs: number | undefined): void {
+    const { credential } = this.#parts;
+    link.token = link.offered ?? link.token;
+    link.offered = undefined;
+    credential.proven(link.token);
+    credential.lasts(link.token, expiresInMs);
+    this.renewToken(link);
+  }
+
+  /** The link does not go on by the newer token, and so by the one before for as long as that lasts. Rule EXP-4. */
+  #notRenewed(link: Link, offered: string, error: HoldfastError): void {
+    link.offered = undefined;
+    if (error.retry === "reauthenticate") this.reauthenticate(offered, error);
+    // A link of its own can have what this one cannot, such as another user.
+    else if (error.retry === "never") this.#parts.replace(link);
+    else link.offerAt = this.#parts.turn.now + this.#parts.renewBackoff.next(error.retryAfterMs);
+  }
+
   #failed(link: Link, error: HoldfastError, ref: number | undefined): void {
+    if (ref === undefined && link.offered !== undefined) {
+      this.#notRenewed(link, link.offered, error);
+      return;
+    }
     if (ref !== undefined) this.#parts.publishing.refused(ref, error);
     // On HTTP it answers the `hello`, and the answer ends. A WebSocket that is to end for it says so as it closes.
     else if (link.transport !== "websocket") link.lastError = error;
@@ -79,14 +109,18 @@ export class Conversation {
 
   /** Tells a link in use of a newer token than it was opened with. */
   renewToken(link: Link): void {
-    const { token } = this.#parts.credential;
+    const { credential, turn } = this.#parts;
+    const { token } = credential;
     if (token === undefined || token === link.token) return;
     if (link.transport === "websocket") {
-      link.token = token;
+      if (link.offered !== undefined || turn.now < link.offerAt) return;
+      link.offered = token;
+      link.offerAt = -Infinity;
       this.#say(link, { type: "auth", token });
-    } else {
+    } else if (link.transport === "sse") {
       link.stale = true;
     }
+    // A poll is over soon, at the latest with its token, and the next one has the newer one.
   }
 
   /** Brings the link in use in line with what is wanted. */

@@ -20,6 +20,20 @@ function refuse(rig: Rig): void {
   rig.turn((connection, now) => connection.linkLost(link, refusal, now));
 }
 
+/** Lets time pass on a link that lives. */
+function beat(rig: Rig, ms: number, link = rig.link): void {
+  for (const until = rig.now + ms; rig.now < until; ) {
+    rig.advance(Math.min(1000, until - rig.now));
+    rig.say(link, { type: "heartbeat", heads: {} });
+  }
+}
+
+/** Why it is closed, if it is. */
+function closedBy(rig: Rig): string | undefined {
+  const { state } = rig.connection;
+  return state.type === "closed" ? state.reason.type : undefined;
+}
+
 function live(options: Partial<ConnectionOptions> = {}): Rig {
   const rig = new Rig({ anonymous: false, ...options });
   rig.subscribe("a");
@@ -166,12 +180,15 @@ test("one who is asked for a token and does not answer is asked again", () => {
   assert.ok(asked(rig) > 1);
 });
 
-test("a token that ends soon is renewed in place on a WebSocket", () => {
+test("[CLI-11] a token that ends soon is renewed in place on a WebSocket", () => {
   const rig = live({ need: "duplex" });
   rig.say(rig.link, { type: "expiring", inMs: 30_000 }, { type: "expiring", inMs: 29_000 });
   assert.equal(asked(rig), 2);
   give(rig, "two");
   assert.deepEqual(rig.sent(rig.link), [{ type: "auth", token: "two" }]);
+  rig.say(rig.link, { type: "expiring", inMs: 28_000 });
+  assert.equal(asked(rig), 2, "the newer one is on its way");
+  rig.say(rig.link, { type: "renewed" });
   assert.equal(rig.all("open").length, 1);
   rig.lose();
   rig.advance(1_000);
@@ -190,17 +207,230 @@ test("[SES-3] on a stream the next one carries the renewed token, and the old on
   assert.ok(!rig.open.has(old));
 });
 
-test("[CLI-9] a renewed token that is refused in place is renewed once more", () => {
+const unauthenticated = { type: "error", code: "unauthenticated", message: "no", retry: "reauthenticate" };
+
+/** On the link in use two new tokens were refused, one after the other. */
+function refusedTwice(): Rig {
   const rig = live({ need: "duplex" });
-  const unauthenticated = { type: "error", code: "unauthenticated", message: "", retry: "reauthenticate" };
-  rig.say(rig.link, { type: "expiring", inMs: 30_000 });
-  give(rig, "two");
-  rig.say(rig.link, unauthenticated);
-  assert.equal(asked(rig), 3);
+  rig.say(rig.link, { type: "expiring", inMs: 120_000 });
+  for (const token of ["two", "three"]) {
+    give(rig, token);
+    assert.deepEqual(rig.sent(rig.link).at(-1), { type: "auth", token });
+    rig.say(rig.link, unauthenticated);
+  }
+  return rig;
+}
+
+test("[CLI-13] [EXP-4] renewals that are refused end nothing while the link lives by the token before", () => {
+  const rig = refusedTwice();
+  assert.equal(asked(rig), 3, "not at once");
+  assert.deepEqual(
+    rig.all("warning").map(({ error }) => error.message),
+    ["no"],
+  );
+  beat(rig, 30_000);
+  assert.equal(asked(rig), 4);
   give(rig, "three");
-  assert.deepEqual(rig.sent(rig.link).at(-1), { type: "auth", token: "three" });
-  rig.say(rig.link, unauthenticated);
+  assert.equal(rig.sent(rig.link).filter(({ type }) => type === "auth").length, 2, "not sent again");
+  assert.equal(rig.connection.state.type, "live");
+  beat(rig, 30_000);
+  give(rig, "four");
+  rig.say(rig.link, { type: "renewed" });
+  assert.deepEqual([rig.connection.state.type, rig.all("open").length], ["live", 1]);
+});
+
+test("[CLI-13] without a link in use the next token that is refused closes", () => {
+  const rig = refusedTwice();
+  refuse(rig);
+  assert.equal(closedBy(rig), undefined);
+  rig.advance(60_000);
+  give(rig, "four");
+  refuse(rig);
+  assert.equal(closedBy(rig), "reauthenticate");
+});
+
+test("[CLI-11] the end that the server told is renewed before, on every transport, whoever says so", () => {
+  for (const transport of ["websocket", "sse", "long-poll", "poll"] as const) {
+    for (const [lifeMs, noticeMs] of [
+      [600_000, 30_000],
+      [20_000, 5_000],
+    ] as const) {
+      const rig = new Rig({ anonymous: false, transports: [transport], toleranceMs: 500 });
+      const endsAt = lifeMs;
+      rig.subscribe("a");
+      give(rig, "one");
+      const answer = () => {
+        rig.expiresInMs = endsAt - rig.now;
+        if (transport === "poll" || transport === "long-poll") {
+          const subscribed = { type: "subscribed", channel: "a", cursor: "k-0", head: "k-0" };
+          rig.answer(rig.link, false, rig.welcomed, subscribed);
+        } else if (rig.now === 0) rig.welcome();
+        else rig.say(rig.link, { type: "heartbeat", heads: {} });
+      };
+      answer();
+      while (rig.now < endsAt - noticeMs - 1000) {
+        assert.equal(asked(rig), 1, `${transport} at ${rig.now}`);
+        rig.advance(1000);
+        if (rig.open.size > 0) answer();
+      }
+      rig.advance(1001);
+      assert.equal(asked(rig), 2, transport);
+      give(rig, "two");
+      if (rig.open.size > 0 && transport !== "websocket" && transport !== "sse") answer();
+      rig.advance(1000);
+      const token = transport === "websocket" ? rig.sent(rig.link).at(-1)?.["token"] : rig.hello.token;
+      assert.equal(token, "two", transport);
+    }
+  }
+});
+
+test("[CLI-11] an application that gives the same token again is asked a few times more, and at its end", () => {
+  const rig = new Rig({ anonymous: false, need: "duplex" });
+  rig.expiresInMs = 120_000;
+  rig.subscribe("a");
+  give(rig, "one");
+  const link = rig.welcome();
+  for (let second = 0; second < 120; second++) {
+    const before = asked(rig);
+    rig.advance(1000);
+    rig.say(link, { type: "heartbeat", heads: {} });
+    if (asked(rig) > before) give(rig, "one");
+  }
+  assert.ok(asked(rig) > 2 && asked(rig) < 10, `asked ${asked(rig)} times`);
+  assert.deepEqual(
+    rig.sent(link).filter(({ type }) => type === "auth"),
+    [],
+  );
+  rig.open.delete(link);
+  rig.turn((connection, now) => connection.linkLost(link, refusal, now));
+  give(rig, "fresh");
+  rig.welcome();
+  assert.equal(rig.hello.token, "fresh");
+});
+
+test("[CLI-12] a machine that slept past its token's end asks for another before it connects", () => {
+  for (const need of ["duplex", "receive"] as const) {
+    const rig = new Rig({ anonymous: false, need });
+    rig.expiresInMs = 600_000;
+    rig.subscribe("a");
+    give(rig, "one");
+    const old = rig.welcome();
+    rig.sleep(3_600_000);
+    assert.deepEqual([asked(rig), [...rig.open.keys()]], [2, [old]], "what is open is only looked after");
+    rig.lose(old);
+    rig.advance(5_000);
+    assert.equal(rig.open.size, 0);
+    give(rig, "two");
+    assert.equal(rig.hello.token, "two");
+  }
+});
+
+test("[CLI-12] a token that the application insists on although it should have ended is for the server to judge", () => {
+  const rig = new Rig({ anonymous: false });
+  rig.expiresInMs = 10_000;
+  rig.subscribe("a");
+  give(rig, "one");
+  rig.welcome();
+  rig.lose();
+  rig.sleep(3_600_000);
+  give(rig, "one");
+  assert.equal(rig.hello.token, "one");
+  refuse(rig);
+  give(rig, "one");
   assert.equal(rig.connection.state.type, "closed");
+});
+
+test("[CLI-11] nobody is asked for a token that nobody needs", () => {
+  const rig = new Rig({ anonymous: false });
+  rig.expiresInMs = 60_000;
+  rig.subscribe("a");
+  give(rig, "one");
+  rig.welcome();
+  rig.turn((connection, now) => connection.unsubscribe("a", now));
+  rig.advance(3_600_000);
+  assert.equal(asked(rig), 1);
+  rig.subscribe("a");
+  assert.equal(asked(rig), 2);
+  assert.equal(rig.open.size, 0);
+});
+
+test("[EXP-4] a link that cannot have another user is replaced by one that can, make before break", () => {
+  const rig = live({ need: "duplex" });
+  const old = rig.link;
+  rig.turn((connection, now) => connection.reauthenticate(now));
+  give(rig, "another");
+  const forbidden = { type: "error", code: "forbidden", message: "another user's", retry: "never" };
+  rig.say(old, forbidden);
+  assert.equal(rig.open.size, 2);
+  assert.equal(rig.hello.token, "another");
+  rig.say(old, { type: "heartbeat", heads: {} });
+  assert.equal(rig.sent(old).filter(({ type }) => type === "auth").length, 1, "not asked again");
+  // What replaces it fails for once.
+  rig.lose();
+  assert.deepEqual([...rig.open.keys()], [old]);
+  rig.advance(1_000);
+  rig.welcome();
+  assert.ok(!rig.open.has(old));
+  assert.equal(rig.connection.state.type, "live");
+});
+
+test("[EXP-6] a token that could not be looked at is sent again when the server said", () => {
+  const rig = live({ need: "duplex" });
+  rig.say(rig.link, { type: "expiring", inMs: 60_000 });
+  give(rig, "two");
+  const limited = { type: "error", code: "rate_limited", message: "", retry: "retry", retryAfterMs: 4000 };
+  rig.say(rig.link, limited);
+  rig.advance(3_999);
+  assert.equal(rig.sent(rig.link).length, 1);
+  rig.advance(1);
+  assert.deepEqual(rig.sent(rig.link), [
+    { type: "auth", token: "two" },
+    { type: "auth", token: "two" },
+  ]);
+  assert.equal(asked(rig), 2);
+});
+
+test("[EXP-4] one token is on its way at a time, and a newer one follows when that is answered", () => {
+  const rig = live({ need: "duplex" });
+  for (const token of ["two", "three"]) {
+    rig.turn((connection, now) => connection.reauthenticate(now));
+    give(rig, token);
+  }
+  assert.deepEqual(rig.sent(rig.link), [{ type: "auth", token: "two" }]);
+  rig.say(rig.link, { type: "renewed" });
+  assert.deepEqual(rig.sent(rig.link).at(-1), { type: "auth", token: "three" });
+});
+
+test("[CLI-9] who signs in anew goes on with a client that was closed for want of a token", () => {
+  const rig = live();
+  refuse(rig);
+  give(rig, "one");
+  assert.equal(closedBy(rig), "reauthenticate");
+  rig.turn((connection, now) => connection.reauthenticate(now));
+  assert.equal(closedBy(rig), undefined);
+  const before = asked(rig);
+  rig.subscribe("b", { start: { after: { epoch: "k", offset: 4 } } });
+  assert.equal(asked(rig), before + 1);
+  give(rig, "two");
+  rig.welcome();
+  assert.equal(rig.hello.subscriptions[0]?.after, "k-4");
+  rig.turn((connection, now) => connection.close(now));
+  assert.throws(() => rig.turn((connection, now) => connection.reauthenticate(now)), { name: "ClosedError" });
+});
+
+test("[CLI-10] an application that could give no token for want of a network is asked again as it comes back", () => {
+  const rig = new Rig({ anonymous: false, random: () => 0.99 });
+  rig.subscribe("a");
+  for (let i = 0; i < 5; i++) {
+    rig.turn((connection, now) => connection.tokenFailed(now));
+    rig.advance(i < 4 ? 30_000 : 100);
+  }
+  const before = asked(rig);
+  rig.turn((connection, now) => connection.online(now));
+  rig.advance(1);
+  assert.equal(asked(rig), before + 1);
+  const { state } = rig.connection;
+  assert.ok(state.type === "connecting" && state.failures >= 5);
 });
 
 test("a link that was opened with the older token is told of the newer one when it comes into use", () => {

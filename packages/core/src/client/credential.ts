@@ -3,43 +3,71 @@ import { Backoff } from "./backoff.ts";
 import type { Turn } from "./effects.ts";
 import { earliest, type Timing } from "./timing.ts";
 
+interface Parts {
+  readonly turn: Turn;
+  readonly timing: Timing;
+  readonly random: () => number;
+  /** Whether the application gave no token to use. */
+  readonly anonymous: boolean;
+  /** Whether a link is in use, which lives on by the token that it has. */
+  isHeld(): boolean;
+}
+
+/** A token that the application has no newer one for is not asked for again sooner than this. */
+const sameAgainMs = 1000;
+
 /**
- * The token, and the asking for it: once for all who need it, and never the same one again after it was refused.
- * Rule CLI-9.
+ * The token, and the asking for it: once for all who need it, before it ends, and never the same one again after it was
+ * refused. Rules CLI-9 to CLI-13.
  */
 export class Credential {
-  readonly #turn: Turn;
-  readonly #timing: Timing;
+  readonly #parts: Parts;
   readonly #backoff: Backoff;
-  /** Whether the application gave no token to use. */
-  readonly #anonymous: boolean;
   #token: string | undefined;
+  /** The last one that the application gave. */
+  #last: string | undefined;
+  /** When the token ends, as the server said. */
+  #endsAt = Infinity;
+  /** How long it had when that was said first. */
+  #lifeMs: number | undefined;
+  /** When to ask for the next one. */
+  #renewAt = Infinity;
+  #isRenewing = false;
   /** The last one that the server refused. */
   #refused: string | undefined;
   /** Tokens refused in a row. */
   #refusals = 0;
   #askedAt: number | undefined;
   #askAt: number | undefined;
+  #isNeeded = false;
 
-  constructor(anonymous: boolean, turn: Turn, timing: Timing, random: () => number) {
-    this.#anonymous = anonymous;
-    this.#turn = turn;
-    this.#timing = timing;
-    this.#backoff = new Backoff(timing, random);
+  constructor(parts: Parts) {
+    this.#parts = parts;
+    this.#backoff = new Backoff(parts.timing, parts.random);
+  }
+
+  get #now(): number {
+    return this.#parts.turn.now;
   }
 
   get token(): string | undefined {
     return this.#token;
   }
 
-  get deadline(): number {
-    const { tokenTimeoutMs } = this.#timing;
-    return earliest(this.#askAt, this.#askedAt === undefined ? undefined : this.#askedAt + tokenTimeoutMs);
+  /** How often in a row no token could be had, or none that the server takes. */
+  get failures(): number {
+    return this.#backoff.failures;
   }
 
-  /** Whether one may speak now. */
+  get deadline(): number {
+    const { tokenTimeoutMs } = this.#parts.timing;
+    if (this.#askedAt !== undefined) return this.#askedAt + tokenTimeoutMs;
+    return earliest(this.#askAt, this.#isNeeded ? this.#renewAt : undefined);
+  }
+
+  /** Whether one may speak now: a token that has ended would only be refused. Rule CLI-12. */
   get isReady(): boolean {
-    return this.#anonymous || this.#token !== undefined;
+    return this.#parts.anonymous || (this.#token !== undefined && this.#now < this.#endsAt);
   }
 
   /** Whether one may speak now; asks for a token where one is needed and none is known. */
@@ -48,62 +76,133 @@ export class Credential {
     return this.isReady;
   }
 
-  /** The token ends soon: asks for the next one while this one holds. */
-  renew(): void {
-    if (!this.#anonymous) this.#ask();
+  /** Whether anything uses the token: nobody is asked for one that nobody needs. */
+  set isNeeded(isNeeded: boolean) {
+    this.#isNeeded = isNeeded;
   }
 
-  /** The application gave a token. Answers with an error when that one was refused just now. */
+  /** The server said how long a token is good for. Rule EXP-2. */
+  lasts(token: string | undefined, forMs: number | undefined): void {
+    if (token === undefined || token !== this.#token) return;
+    this.#endsAt = forMs === undefined ? Infinity : this.#now + forMs;
+    if (forMs === undefined || this.#isRenewing) return;
+    // By its whole life: by what is left it would seem the shorter the later one hears of it.
+    this.#lifeMs ??= forMs;
+    this.#renewAt = this.#endsAt - Math.min(this.#parts.timing.expiryNoticeMs, this.#lifeMs / 4);
+  }
+
+  /** This token ends soon: asks for the next one while it holds. Rule CLI-11. */
+  renew(token: string | undefined): void {
+    // What is said of an older one came too late.
+    if (this.#parts.anonymous || token !== this.#token || this.#isRenewing) return;
+    this.#isRenewing = true;
+    this.#renewAt = Infinity;
+    this.#ask();
+  }
+
+  /** The application gave a token. Answers with an error when that one was refused just now, and none other can help. */
   given(token: string): HoldfastError | undefined {
     this.#askedAt = undefined;
     this.#askAt = undefined;
-    this.#backoff.held(Infinity);
+    this.#last = token;
     if (token === this.#refused) {
-      return new HoldfastError(
-        "unauthenticated",
-        "The server refused the token, and no other one was given.",
-      );
+      const why = "The server refused the token, and no other one was given.";
+      return this.#hopeless(new HoldfastError("unauthenticated", why));
     }
-    this.#token = token;
+    if (token === this.#token) this.#sameAgain();
+    else this.#take(token);
     return undefined;
+  }
+
+  #take(token: string | undefined): void {
+    this.#token = token;
+    this.#endsAt = Infinity;
+    this.#lifeMs = undefined;
+    this.#renewAt = Infinity;
+    this.#isRenewing = false;
+  }
+
+  /** The application has no newer one yet: asks again, but ever less often, the last time at its end. */
+  #sameAgain(): void {
+    const leftMs = this.#endsAt - this.#now;
+    if (leftMs > 0) {
+      this.#renewAt = Math.min(this.#endsAt, this.#now + Math.max(sameAgainMs, leftMs / 2));
+    } else {
+      // The application means it, so it is for the server to say.
+      this.#endsAt = Infinity;
+    }
   }
 
   /** The application could not give a token, which may be for want of a network: asks again later. */
   failed(): void {
-    this.#askedAt = undefined;
-    this.#askAt = this.#turn.now + this.#backoff.next();
+    if (this.#askedAt !== undefined) this.#askLater();
   }
 
-  /** The server takes the token. */
-  proven(): void {
+  #askLater(): void {
+    this.#askedAt = undefined;
+    this.#askAt = this.#now + this.#backoff.next();
+  }
+
+  /** There is reason to believe that the application can give one now. */
+  hurry(): void {
+    if (this.#askAt === undefined) return;
+    this.#askAt = undefined;
+    this.#ask();
+  }
+
+  /** The server takes this token. */
+  proven(token: string | undefined): void {
+    if (token !== this.#token) return;
     this.#refusals = 0;
     this.#refused = undefined;
+    this.#backoff.held(Infinity);
   }
 
   /** The server refused `token`. Answers with the error when no other token can help. */
   refused(token: string | undefined, error: HoldfastError): HoldfastError | undefined {
-    if (this.#anonymous) return error;
+    if (this.#parts.anonymous) return error;
     // Another link may have found out before, and a new one is already here or asked for.
-    if (token !== this.#token) return undefined;
-    this.#token = undefined;
+    if (token !== this.#token || token === undefined) return undefined;
+    this.#take(undefined);
     this.#refused = token;
-    if (++this.#refusals > 1) return error;
+    if (++this.#refusals > 1) return this.#hopeless(error);
     this.#ask();
     return undefined;
   }
 
+  /** What the application gives is refused. While a link is in use that ends nothing yet. Rule CLI-13. */
+  #hopeless(error: HoldfastError): HoldfastError | undefined {
+    if (!this.#parts.isHeld()) return error;
+    this.#parts.turn.emit({ type: "warning", error });
+    this.#askLater();
+    return undefined;
+  }
+
+  /** Somebody has signed in anew: what was refused before counts no more, and another token is asked for. */
+  restart(): void {
+    this.#refused = undefined;
+    this.#refusals = 0;
+    this.#askAt = undefined;
+    this.#backoff.held(Infinity);
+    if (this.#token !== undefined) this.#ask();
+  }
+
   tick(): void {
-    const { now } = this.#turn;
-    if (this.#askedAt !== undefined && now >= this.#askedAt + this.#timing.tokenTimeoutMs) this.failed();
-    if (this.#askAt !== undefined && now >= this.#askAt) {
+    if (this.#askedAt !== undefined && this.#now >= this.#askedAt + this.#parts.timing.tokenTimeoutMs)
+      this.failed();
+    if (this.#askAt !== undefined && this.#now >= this.#askAt) {
       this.#askAt = undefined;
       this.#ask();
     }
+    if (!this.#isNeeded || this.#now < this.#renewAt) return;
+    this.#isRenewing = true;
+    this.#renewAt = Infinity;
+    this.#ask();
   }
 
   #ask(): void {
-    if (this.#askedAt !== undefined || this.#askAt !== undefined) return;
-    this.#askedAt = this.#turn.now;
-    this.#turn.emit({ type: "token" });
+    if (this.#parts.anonymous || this.#askedAt !== undefined || this.#askAt !== undefined) return;
+    this.#askedAt = this.#now;
+    this.#parts.turn.emit({ type: "token", instead: this.#last });
   }
 }

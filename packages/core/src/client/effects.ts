@@ -30,7 +30,11 @@ export type Effect =
   /** Ask the same origin over plain HTTP whether it is there: `probed`. */
   | { readonly type: "probe"; readonly probe: number }
   /** Ask the application for a token that is valid now: `tokenGiven` or `tokenFailed`. */
-  | { readonly type: "token" }
+  | {
+      readonly type: "token";
+      /** The last one it gave: where there is a newer one by now, nobody need be asked again. */
+      readonly instead: string | undefined;
+    }
   /** Send a POST: `posted`. */
   | ({ readonly type: "post"; readonly post: number; readonly token: string | undefined } & Post)
   /** The position of a subscription is known. Once for each. Rule READ-1. */
@@ -53,8 +57,8 @@ export type Effect =
   | { readonly type: "end"; readonly channel: string; readonly cursor: string }
   /** The subscription cannot be had. Final. */
   | { readonly type: "refused"; readonly channel: string; readonly error: HoldfastError }
-  /** Something asked on this channel failed; the subscription goes on. */
-  | { readonly type: "warning"; readonly channel: string; readonly error: HoldfastError }
+  /** Something failed that ends nothing: what was asked on this channel, where it is named, or else a renewal. */
+  | { readonly type: "warning"; readonly channel?: string; readonly error: HoldfastError }
   | ({ readonly type: "signal" } & Signal)
   | ({ readonly type: "presence" } & Presence)
   | { readonly type: "published"; readonly ref: number; readonly results: readonly PublishResult[] }

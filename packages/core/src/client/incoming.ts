@@ -76,6 +76,7 @@ export function decodeIncoming(json: unknown, size = 0): Incoming | undefined {
     case "signal":
     case "presence":
     case "expiring":
+    case "renewed":
     case "pong":
     case "heartbeat":
     case "reconnect":

@@ -66,6 +66,11 @@ export class Lifeline {
     return this.#demand.phase === "idle";
   }
 
+  /** Whether a link is in use that lives on by the token it has. */
+  get isHeld(): boolean {
+    return this.#current !== undefined && !this.#current.isPolled;
+  }
+
   /** Whether it has been live since it was last idle. */
   get wasLive(): boolean {
     return this.#wasLive;
@@ -138,7 +143,7 @@ export class Lifeline {
   #replaceAt(current: Link): number {
     if (current.phase === "resting") return Infinity;
     // A poll that is not held answers soon, and the next one says what has changed.
-    const isStale = current.stale && (current.transport === "sse" || current.waitMs > 0);
+    const isStale = current.stale && (!current.isPolled || current.waitMs > 0);
     const dueAt = isStale || this.#isDoubtful ? -Infinity : (current.reconnectAt ?? Infinity);
     return Math.max(dueAt, this.#renewAt);
   }
@@ -167,7 +172,8 @@ export class Lifeline {
     link.heard(this.#now);
     if (message?.type === "welcome") {
       link.welcomed(message.heartbeatMs, message.limits, this.#now);
-      this.#parts.credential.proven();
+      this.#parts.credential.proven(link.token);
+      this.#parts.credential.lasts(link.token, message.expiresInMs);
     } else if (message?.type === "reconnect") {
       link.reconnectAt = this.#now + this.#parts.renewBackoff.given(message.delayMs);
     }
@@ -247,7 +253,7 @@ export class Lifeline {
     if (link.purpose === "climb") ladder.climbFailed(this.#now);
     if (this.#current !== undefined) {
       if (link.purpose === "climb") return;
-      this.#current.stale = this.#current.transport !== "websocket";
+      this.#current.stale = this.#current.transport !== "websocket" || this.#current.offerAt === Infinity;
       this.#renewAt = this.#now + renewBackoff.next(delayOf(loss));
     } else if (isUnauthenticated(loss)) {
       recovery.clear();
@@ -292,6 +298,12 @@ export class Lifeline {
     return coming.goodAt + this.#parts.timing.firstByteTimeoutMs;
   }
 
+  /** This link cannot be renewed in place: another of its kind replaces it, as soon as that has answered. */
+  replace(link: Link): void {
+    link.offerAt = Infinity;
+    link.stale = true;
+  }
+
   /** The machine slept, or the network changed (`surely`): what looks alive may be dead, and what failed may work. */
   wake(surely: boolean): void {
     this.#parts.recovery.hurry();
@@ -313,6 +325,11 @@ export class Lifeline {
     this.#renewAt = -Infinity;
   }
 
+  /** When a newer token may be sent on the link again, where that has to wait. */
+  #offerAt({ offerAt }: Link): number {
+    return offerAt > this.#now ? offerAt : Infinity;
+  }
+
   /** When `tick` is to be called at the latest. */
   get deadline(): number {
     const { credential, ladder, recovery } = this.#parts;
@@ -330,7 +347,7 @@ export class Lifeline {
     if (current?.phase === "resting") watched.push(current.pollAt);
     if (coming !== undefined) return earliest(...watched);
     if (current === undefined) return earliest(...watched, recovery.attemptAt);
-    return earliest(...watched, this.#replaceAt(current), ladder.climbAt);
+    return earliest(...watched, this.#replaceAt(current), this.#offerAt(current), ladder.climbAt);
   }
 }
 

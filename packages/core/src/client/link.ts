@@ -49,6 +49,10 @@ export class Link {
   codec: Codec = jsonCodec;
   /** The token the server knows it by. */
   token: string | undefined;
+  /** A newer one that it was sent, and has not said anything about. */
+  offered: string | undefined;
+  /** When a newer one may be sent again, after it could not be looked at; `Infinity` where it never can on this link. */
+  offerAt = -Infinity;
   readonly #places = new Map<string, Place>();
   #awaiting = 0;
   /** What it carries is no longer what is wanted, and this transport cannot say so. */

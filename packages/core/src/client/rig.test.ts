@@ -20,6 +20,8 @@ export class Rig {
   /** All effects ever, with their time. */
   readonly log: (Effect & { readonly now: number })[] = [];
   #read = 0;
+  /** How long the server says that the token is good for. */
+  expiresInMs: number | undefined;
 
   constructor(options: Partial<ConnectionOptions> = {}) {
     this.connection = new Connection({
@@ -144,12 +146,18 @@ export class Rig {
   welcome(heads: Record<string, string> = {}, link = this.link): number {
     const { subscriptions } = this.#asSent(link);
     this.accept(link);
-    this.say(link, welcomeMessage());
+    this.say(link, this.welcomed);
     for (const { channel, after } of subscriptions) {
       const cursor = after?.includes("-") ? after : (heads[channel] ?? "k-0");
       this.say(link, { type: "subscribed", channel, cursor, head: heads[channel] ?? cursor });
     }
     return link;
+  }
+
+  /** What the server says first. */
+  get welcomed(): object {
+    const { expiresInMs } = this;
+    return { ...welcomeMessage(), ...(expiresInMs === undefined ? {} : { expiresInMs }) };
   }
 
   /** A poll was answered. */

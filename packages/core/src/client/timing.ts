@@ -22,7 +22,10 @@ export interface Timing {
   readonly jumpMs: number;
   /** After a sleep a link that seemed idle has this long to prove that it lives. */
   readonly verifyTimeoutMs: number;
+  /** An application that was asked for a token, and gave none by then, is asked again. */
   readonly tokenTimeoutMs: number;
+  /** How long before its token ends the next one is asked for; a quarter of its life where that is shorter. */
+  readonly expiryNoticeMs: number;
   /** A publish that was not answered by then is reported as `timed_out`. */
   readonly publishTimeoutMs: number;
   /** How long a long poll is held, unless the heartbeat is shorter. */
@@ -43,6 +46,7 @@ export const defaultTiming: Timing = {
   jumpMs: 5_000,
   verifyTimeoutMs: 2_000,
   tokenTimeoutMs: 30_000,
+  expiryNoticeMs: 30_000,
   publishTimeoutMs: 30_000,
   waitMs: 25_000,
 };

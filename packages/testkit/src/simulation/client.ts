@@ -56,12 +56,15 @@ export class Client {
       case "unpublished":
         this.#unpublished(news);
         break;
+      case "warning":
+        this.#host.count(`warning: ${news.error.code}`);
+        break;
       default:
         this.#given(news);
     }
   }
 
-  #given(news: Exclude<News, NewsOf<"state" | "published" | "unpublished">>): void {
+  #given(news: Exclude<News, NewsOf<"state" | "published" | "unpublished" | "warning">>): void {
     const following = this.#followings.get(news.channel);
     if (following === undefined) {
       const what = `${this.name} was given "${news.type}" of ${news.channel}, which it does not read`;
