@@ -22,22 +22,27 @@ export interface Target {
   readonly query: string;
   /** The path that it means, with `{channel}` for a name; absent where it means none. */
   readonly route?: string;
+  /** The host that the target itself names, which then counts instead of `Host`. */
+  readonly authority?: string;
 }
 
 /** How long a client may take to notice that its body is not wanted. */
 const lingerMs = 1000;
 
-/** Path and query of a request target, which a proxy may send in absolute form. RFC 9112 §3.2. */
-export function splitTarget(target: string): Target {
-  const relative = target.startsWith("/") || !URL.canParse(target) ? target : afterAuthority(target);
-  const split = relative.indexOf("?");
-  if (split === -1) return { path: relative, query: "" };
-  return { path: relative.slice(0, split), query: relative.slice(split + 1) };
-}
+const absoluteForm = /^https?:\/\/([^/?#]*)/i;
 
-function afterAuthority(target: string): string {
-  const { pathname, search } = new URL(target);
-  return pathname + search;
+/**
+ * The parts of a request target, which a proxy may send in absolute form. RFC 9112 §3.2.
+ *
+ * Nothing of it is resolved or decoded: a path means here what it means to a proxy that looked at it as it stands.
+ */
+export function splitTarget(target: string): Target {
+  const [prefix, authority] = target.startsWith("/") ? [] : (absoluteForm.exec(target) ?? []);
+  const relative = prefix === undefined ? target : target.slice(prefix.length) || "/";
+  const split = relative.indexOf("?");
+  const path = split === -1 ? relative : relative.slice(0, split);
+  const query = split === -1 ? "" : relative.slice(split + 1);
+  return { path, query, ...(authority === undefined ? {} : { authority }) };
 }
 
 /** One request with its answer, over HTTP/1.1 or HTTP/2 alike. */
@@ -53,6 +58,10 @@ export class Exchange {
   isCorrupt = false;
   /** Set while the request before it on the same connection has no answer. */
   isWaiting = false;
+  /** Set once it was answered that its connection ends: no request behind it is served. RFC 9112 §9.6. */
+  isLast = false;
+  /** Ends an answer that is complete, and lingers for the sake of a body that nobody wants. */
+  #endLinger: (() => void) | undefined;
   readonly #node: Node;
   #headers: Headers = {};
   #isClosed = false;
@@ -150,18 +159,17 @@ export class Exchange {
     const isUnread = this.#hasUnreadBody();
     this.#node.meters.answered(this.route, status);
     if (length !== undefined) this.traffic.sent(1, length);
-    response.writeHead(
-      status,
-      this.headersWith({
-        "Cache-Control": "no-store",
-        "X-Content-Type-Options": "nosniff",
-        ...(length === undefined
-          ? {}
-          : { "Content-Type": "application/json", "Content-Length": String(length) }),
-        ...headers,
-        ...(!this.isHttp2 && (isUnread || this.#node.isLeaving) ? { Connection: "close" } : {}),
-      }),
-    );
+    const all = this.headersWith({
+      "Cache-Control": "no-store",
+      "X-Content-Type-Options": "nosniff",
+      ...(length === undefined
+        ? {}
+        : { "Content-Type": "application/json", "Content-Length": String(length) }),
+      ...headers,
+      ...(!this.isHttp2 && (isUnread || this.#node.isLeaving) ? { Connection: "close" } : {}),
+    });
+    this.isLast = all.Connection === "close";
+    response.writeHead(status, all);
     const sent = this.isHead ? undefined : body;
     if (!isUnread) {
       // In one write with the head: text even in one piece.
@@ -238,9 +246,17 @@ export class Exchange {
       return;
     }
     request.resume();
-    const cancel = this.#node.deadlines.after(lingerMs, () => response.end());
-    request.once("end", () => response.end());
+    const end = () => response.end();
+    this.#endLinger = end;
+    const cancel = this.#node.deadlines.after(lingerMs, end);
+    request.once("end", end);
     this.onClose(cancel);
+  }
+
+  /** No more of the request can come. Returns whether all of its answer was written, and only waited for that. */
+  endLinger(): boolean {
+    this.#endLinger?.();
+    return this.#endLinger !== undefined;
   }
 }
 

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Http2ServerRequest, Http2Session } from "node:http2";
 import type { Socket } from "node:net";
-import type { Duplex } from "node:stream";
+import { Duplex } from "node:stream";
 import { framings, type WebSocketFramings } from "@holdfast/core/server";
 import { HoldfastError, toHoldfastError } from "@holdfast/protocol";
 import type { WebSocket, WebSocketServer } from "ws";
@@ -15,6 +15,7 @@ import { farewellMs, type Node } from "./node.ts";
 import { preflightHeaders } from "./origins.ts";
 import { refuseOnSocket } from "./problem.ts";
 import { logRefusal, requestIdOf } from "./request-log.ts";
+import { checkUnambiguous } from "./request-shape.ts";
 import {
   channelOf,
   handlerFor,
@@ -82,15 +83,19 @@ export class Front {
   /** Answers a request that is ours; returns false, and leaves it alone, when it is not. */
   handle(request: IncomingMessage, response: ServerResponse, prefix: string): boolean {
     const { socket } = request;
-    const before = request.httpVersionMajor < 2 ? this.#unansweredOn(socket) : undefined;
-    if (request.httpVersionMajor < 2) this.#answers.set(socket, response);
+    const isHttp1 = request.httpVersionMajor < 2;
+    const previous = isHttp1 ? this.#current.get(socket) : undefined;
+    // What was sent behind the last request may be no request at all.
+    if (previous?.isLast) return true;
+    const before = isHttp1 ? this.#unansweredOn(socket) : undefined;
+    if (isHttp1) this.#answers.set(socket, response);
     const target = this.#find(request, prefix);
     if (target === undefined) return false;
     const exchange = new Exchange(this.#node, request, response, target);
     if (!exchange.isHttp2) this.#current.set(socket, exchange);
     // Middleware may be asked twice about one request.
     if (before === undefined || before === response) void this.#serve(exchange, target.found);
-    else this.#serveAfter(before, exchange, target.found);
+    else this.#serveAfter(before, previous, exchange, target.found);
     return true;
   }
 
@@ -101,7 +106,12 @@ export class Front {
   }
 
   /** Requests that are sent ahead take effect in their order, and no more are read meanwhile. Rule HTTP-5. */
-  #serveAfter(before: ServerResponse, exchange: Exchange, found: Match): void {
+  #serveAfter(
+    before: ServerResponse,
+    previous: Exchange | undefined,
+    exchange: Exchange,
+    found: Match,
+  ): void {
     const { socket } = exchange.request;
     exchange.isWaiting = true;
     // Only now: `node:http` resumes the socket itself when it has come to the end of the request, a moment from here.
@@ -110,7 +120,8 @@ export class Front {
     });
     before.once("close", () => {
       exchange.isWaiting = false;
-      if (socket.destroyed) return;
+      exchange.isLast = previous?.isLast === true;
+      if (socket.destroyed || exchange.isLast) return;
       // Where others wait behind it no more are read.
       if (this.#current.get(socket) === exchange) socket.resume();
       void this.#serve(exchange, found);
@@ -125,6 +136,22 @@ export class Front {
   /** Answers a request that nobody else will. */
   refuse(request: IncomingMessage, response: ServerResponse, error: HoldfastError): void {
     new Exchange(this.#node, request, response, splitTarget(request.url ?? "/")).fail(error);
+  }
+
+  /** Answers what is asked of a proxy alone: on its socket, or in HTTP/2 on its stream. Rule HTTP-2. */
+  refuseTunnel(request: IncomingMessage, peer: ServerResponse | Duplex): void {
+    const error = new HoldfastError(
+      "method_not_allowed",
+      "This is no proxy: nothing can be reached through it.",
+    );
+    const allowed = { Allow: "GET, HEAD, POST, OPTIONS" };
+    if (peer instanceof Duplex) {
+      refuseOnSocket(peer, error, this.#node.deadlines, allowed);
+      return;
+    }
+    const exchange = new Exchange(this.#node, request, peer, splitTarget(request.url ?? "/"));
+    exchange.carry(allowed);
+    exchange.fail(error);
   }
 
   async #serve(exchange: Exchange, { route, channelText }: Match): Promise<void> {
@@ -148,13 +175,22 @@ export class Front {
   }
 
   #admit(exchange: Exchange): void {
-    const node = this.#node;
-    const refusal = this.#refusalOf(exchange.request);
-    if (refusal !== undefined) {
+    const { request } = exchange;
+    try {
+      this.#checkRequest(request);
+    } catch (refusal) {
+      // Whatever follows on it may not be what its sender meant.
       if (!exchange.isHttp2) exchange.carry({ Connection: "close" });
       throw refusal;
     }
-    exchange.carry(node.origins.admit(exchange.request));
+    exchange.carry(this.#node.origins.admit(request));
+  }
+
+  /** Throws for a request of which nothing is looked at but that. */
+  #checkRequest(request: IncomingMessage): void {
+    const refusal = this.#refusalOf(request);
+    if (refusal !== undefined) throw refusal;
+    checkUnambiguous(request);
   }
 
   #answerOptions(exchange: Exchange, methods: string): void {
@@ -198,8 +234,7 @@ export class Front {
     try {
       const target = this.#find(request, prefix);
       if (target?.found.route?.upgrades !== true) throw notFound();
-      const refusal = this.#refusalOf(request);
-      if (refusal !== undefined) throw refusal;
+      this.#checkRequest(request);
       node.origins.admit(request);
       node.admit();
       const open = await openWebSocket(node, request, target.found.channelText, target.query);
@@ -240,6 +275,7 @@ export class Front {
   clientError(error: NodeJS.ErrnoException, socket: Duplex): void {
     const exchange = this.#current.get(socket);
     if (exchange !== undefined) exchange.isCorrupt = true;
+    if (exchange?.isLast && exchange.endLinger()) return;
     // What is said now would be read as a part of the answer that is under way, or as one that is still owed.
     const answer = this.#answers.get(socket);
     const midway = exchange?.isWaiting === true || (answer?.headersSent === true && !answer.writableFinished);

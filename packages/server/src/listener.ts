@@ -115,6 +115,8 @@ function http1Options({ limits }: Node, front: Front): ServerOptions {
     keepAliveTimeout: keepAliveMs,
     maxHeaderSize: headersBytesMax,
     noDelay: true,
+    // Refused by ourselves, with an answer that says why.
+    requireHostHeader: false,
     shouldUpgradeCallback: (request) => front.ownsUpgrade(request, ""),
   };
 }
@@ -147,6 +149,9 @@ function secureServer(
     handshakeTimeout: headersTimeoutMs,
     settings: { maxConcurrentStreams: http2StreamsMax, maxHeaderListSize: headersBytesMax },
   });
+  // It has this of Node's servers of HTTP/1.1, and does not take it from their options.
+  const http1Server = server as unknown as Pick<ServerOptions, "shouldUpgradeCallback">;
+  http1Server.shouldUpgradeCallback = options.shouldUpgradeCallback;
   // Heartbeats keep a connection with streams from ever being idle.
   server.setTimeout(Math.max(2 * keepAliveMs, 3 * heartbeatMs));
   return server;
@@ -166,6 +171,16 @@ function serve(server: Server, front: Front): void {
     front.noteContinue(request);
     answer(request, response);
   });
+  server.on("checkExpectation", (request: IncomingMessage, response: ServerResponse) => {
+    front.refuse(
+      request,
+      response,
+      new HoldfastError("bad_request", "Nothing can be expected here but 100-continue."),
+    );
+  });
+  server.on("connect", (request: IncomingMessage, peer: ServerResponse | Duplex) =>
+    front.refuseTunnel(request, peer),
+  );
   server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     if (socket instanceof LentSocket) {
       const taken = socket.takeBack();

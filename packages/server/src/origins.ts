@@ -1,5 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import { HoldfastError, quoted } from "@holdfast/protocol";
+import { splitTarget } from "./exchange.ts";
 import type { Access } from "./options.ts";
 
 const loopbackHost = /^(?:localhost|(?:[^.]+\.)*localhost|127(?:\.\d{1,3}){3}|\[?::1\]?)$/i;
@@ -15,10 +16,9 @@ function namesThisMachine(authority: string): boolean {
   return authority === "" || isLoopbackHost(authority.replace(/:\d+$/, ""));
 }
 
-function authorityOf(request: IncomingMessage): string {
-  const { headers } = request;
-  // HTTP/2 has a pseudo-header instead.
-  return String(headers[":authority"] ?? headers.host ?? "");
+function authorityOf({ headers, url = "/" }: IncomingMessage): string {
+  // HTTP/2 has a pseudo-header instead. RFC 9112 §3.2.2.
+  return String(splitTarget(url).authority ?? headers[":authority"] ?? headers.host ?? "");
 }
 
 /** Says which peers and which pages may come in, before anybody asks who they are. */
