@@ -133,7 +133,7 @@ for (const [what, lines] of [
     assert.equal(await client.code(), "bad_request");
     assert.match(
       client.received,
-      /^HTTP\/1\.1 400 Bad Request\r\nContent-Type: application\/problem\+json\r\n/,
+      /^HTTP\/1\.1 400 Bad Request\r\n(?:.+\r\n)*Content-Type: application\/problem\+json\r\n/,
     );
     await client.closes();
     await assertNothingPublished(url);

@@ -6,7 +6,7 @@ const headersMax = 2000;
 
 /**
  * Refuses a request that somebody before or behind us may take for another one, as smuggling needs it; throws `bad_request`
- * or `headers_too_large`. RFC 9112 §3.2, §6.1; rule ERR-2.
+ * or `headers_too_large`. RFC 9112 §3.2, §6.1; rule HTTP-6.
  *
  * `node:http` refuses what is malformed. What is left is well formed, and read in more than one way.
  */
