@@ -45,9 +45,9 @@ export interface Limits {
   readonly connectionsPerUserMax: number;
   /** Connections of one client address, an IPv6 network of 64 bits counting as one; 0 has no such bound. */
   readonly connectionsPerAddressMax: number;
-  /** Streams, WebSockets and held answers that one node begins in a second; 0 has no such bound. */
+  /** Event streams and WebSockets that one node begins in a second; 0 has no such bound. */
   readonly handshakesPerSecond: number;
-  /** The same for one client address. */
+  /** The same for one client address, and for its TCP connections; 0 has no such bound. */
   readonly handshakesPerAddressPerSecond: number;
   /** Streams of one HTTP/2 connection. */
   readonly http2StreamsMax: number;

@@ -39,7 +39,8 @@ export interface Room {
   readonly because: string;
 }
 
-function surplusOf(connections: number): number {
+/** How many more than are served are told so. */
+export function surplusOf(connections: number): number {
   return Math.min(1000, Math.ceil(connections / 10));
 }
 

@@ -9,7 +9,6 @@ import { noteContinue } from "./body.ts";
 import { askBack } from "./calm/ask-back.ts";
 import { extendDeflate, negotiateDeflate } from "./compression/deflate-extension.ts";
 import { ClientGone, Exchange, splitTarget } from "./exchange.ts";
-import type { Room } from "./files.ts";
 import { LentSocket } from "./lent-socket.ts";
 import { farewellMs, type Node } from "./node.ts";
 import { preflightHeaders } from "./origins.ts";
@@ -38,7 +37,7 @@ export class Front {
   readonly #answers = new WeakMap<Duplex, ServerResponse>();
   readonly #refused = new WeakSet<Duplex>();
   /** Connections beyond the limit, which are told so: sockets, and sessions of HTTP/2. */
-  readonly #surplus = new WeakMap<object, Room>();
+  readonly #surplus = new WeakMap<object, HoldfastError>();
 
   constructor(node: Node) {
     this.#node = node;
@@ -63,21 +62,16 @@ export class Front {
     return found && { found, path: path.slice(prefix.length), query, route: found.name };
   }
 
-  /** Marks a connection beyond the limit: whatever it asks is answered `overloaded`. */
-  markSurplus(connection: Socket | Http2Session, room: Room): void {
-    this.#surplus.set(connection, room);
+  /** Marks a connection beyond a limit: whatever it asks is answered with this. */
+  markSurplus(connection: Socket | Http2Session, refusal: HoldfastError): void {
+    this.#surplus.set(connection, refusal);
   }
 
   #refusalOf(request: IncomingMessage): HoldfastError | undefined {
     // The socket that HTTP/2 shows is a stand-in of its own for each request.
     const { session } = (request as unknown as Partial<Http2ServerRequest>).stream ?? {};
     const socket: unknown = request.socket;
-    const room = this.#surplus.get(
-      session ?? (socket instanceof LentSocket ? socket.original : request.socket),
-    );
-    if (room === undefined) return undefined;
-    const { served, because } = room;
-    return new HoldfastError("overloaded", `This node takes at most ${served} connections (${because}).`);
+    return this.#surplus.get(session ?? (socket instanceof LentSocket ? socket.original : request.socket));
   }
 
   /** Answers a request that is ours; returns false, and leaves it alone, when it is not. */
@@ -236,17 +230,18 @@ export class Front {
       if (target?.found.route?.upgrades !== true) throw notFound();
       this.#checkRequest(request);
       node.origins.admit(request);
-      node.admit();
+      const client = node.clientOf(request);
+      node.admit(client);
       const open = await openWebSocket(node, request, target.found.channelText, target.query);
       socket.off("error", fail);
       if (socket.destroyed) return;
       // All who are here may have been told to go meanwhile.
-      node.admit();
+      node.checkRoom(client);
       this.#acceptor.handleUpgrade(request, socket, head, (websocket) => {
         // One that was taken back from HTTP stands still.
         socket.resume();
         node.meters.answered(target.route, 101);
-        open({ websocket, socket, faces: this.#facesFor(websocket, request) });
+        open({ websocket, socket, client, faces: this.#facesFor(websocket, request) });
       });
     } catch (thrown) {
       this.#refuseUpgrade(request, socket, prefix, thrown);

@@ -7,6 +7,7 @@ import { HoldfastError } from "@holdfast/protocol";
 import { type Room, roomFor } from "./files.ts";
 import type { Front } from "./front.ts";
 import { LentSocket } from "./lent-socket.ts";
+import { SocketGate } from "./limits/socket-gate.ts";
 import { thrownField } from "./log.ts";
 import type { Node } from "./node.ts";
 import { ConfigurationError } from "./options.ts";
@@ -22,11 +23,6 @@ export interface ListenOptions {
   readonly key?: string | Uint8Array;
 }
 
-/** Longer than proxies keep an idle connection: the side that reuses it must not be the one that finds it closed. */
-const keepAliveMs = 65_000;
-/** Streams of one HTTP/2 connection; each one that is held counts as a connection of its own. */
-const http2StreamsMax = 250;
-
 const idleSweepMs = 20;
 
 /** Clients that come back all at once wait in the kernel, which sends none away to try again a second later; it has a limit of its own. */
@@ -39,17 +35,17 @@ type ClosingServer = Server & { closeIdleConnections?(): void };
 export class Listener {
   readonly url: string;
   readonly #server: ClosingServer;
-  readonly #sockets: Set<Socket>;
+  readonly #gate: SocketGate;
   readonly #sessions = new Set<Http2Session>();
 
-  private constructor(server: ClosingServer, url: string, sockets: Set<Socket>) {
+  private constructor(server: ClosingServer, url: string, gate: SocketGate) {
     this.#server = server;
     server.on("session", (session: Http2Session) => {
       this.#sessions.add(session);
       session.once("close", () => this.#sessions.delete(session));
     });
     this.url = url;
-    this.#sockets = sockets;
+    this.#gate = gate;
   }
 
   /** Rejects with a `ConfigurationError` for what cannot be listened on, or with the system's own error. */
@@ -63,14 +59,14 @@ export class Listener {
     const server = isSecure ? secureServer(node, front, { cert, key }) : plainServer(node, front);
     serve(server, front);
     const room = roomFor(node.limits.connectionsMax);
-    const sockets = countSockets(server, node, front, { isSecure, room });
+    const gate = countSockets(server, node, front, { isSecure, room });
     warnOfFileLimit(node, room);
     server.listen({ port, host, backlog });
     await once(server, "listening");
     server.on("error", (error: NodeJS.ErrnoException) => logAcceptFailure(node, error));
     const { port: actual } = server.address() as AddressInfo;
     const name = host.includes(":") ? `[${host}]` : host;
-    return new Listener(server, `${isSecure ? "https" : "http"}://${name}:${actual}`, sockets);
+    return new Listener(server, `${isSecure ? "https" : "http"}://${name}:${actual}`, gate);
   }
 
   /** Asks those on HTTP/2 to take another connection for what they ask next; what is under way goes on. RFC 9113 §6.8. */
@@ -87,12 +83,12 @@ export class Listener {
     await closed;
     clearInterval(sweep);
     // The server counts a socket as gone a moment before that is told.
-    await Promise.all([...this.#sockets].map((socket) => once(socket, "close")));
+    await Promise.all([...this.#gate.sockets].map((socket) => once(socket, "close")));
   }
 
   /** Cuts every connection that is still there, and returns how many. */
   cut(): number {
-    const left = [...this.#sockets].filter(({ destroyed }) => !destroyed);
+    const left = [...this.#gate.sockets].filter(({ destroyed }) => !destroyed);
     for (const socket of left) socket.destroy();
     return left.length;
   }
@@ -106,13 +102,13 @@ function checkExposure(node: Node, host: string): void {
 }
 
 function http1Options({ limits }: Node, front: Front): ServerOptions {
-  const { headersTimeoutMs, bodyTimeoutMs, headersBytesMax } = limits;
+  const { headersTimeoutMs, bodyTimeoutMs, headersBytesMax, keepAliveTimeoutMs } = limits;
   return {
     headersTimeout: headersTimeoutMs,
     // The body has its own deadline, with a better answer; this one is for requests that nobody reads.
     requestTimeout: headersTimeoutMs + 2 * bodyTimeoutMs,
     connectionsCheckingInterval: Math.max(20, Math.min(2000, Math.floor(headersTimeoutMs / 4))),
-    keepAliveTimeout: keepAliveMs,
+    keepAliveTimeout: keepAliveTimeoutMs,
     maxHeaderSize: headersBytesMax,
     noDelay: true,
     // Refused by ourselves, with an answer that says why.
@@ -139,7 +135,7 @@ function secureServer(
   { cert, key }: { cert: string | Uint8Array; key: string | Uint8Array },
 ) {
   const options = http1Options(node, front);
-  const { headersTimeoutMs, headersBytesMax, heartbeatMs } = node.limits;
+  const { headersTimeoutMs, headersBytesMax, heartbeatMs, http2StreamsMax, keepAliveTimeoutMs } = node.limits;
   const server = createSecureServer({
     ...options,
     http1Options: options,
@@ -153,7 +149,7 @@ function secureServer(
   const http1Server = server as unknown as Pick<ServerOptions, "shouldUpgradeCallback">;
   http1Server.shouldUpgradeCallback = options.shouldUpgradeCallback;
   // Heartbeats keep a connection with streams from ever being idle.
-  server.setTimeout(Math.max(2 * keepAliveMs, 3 * heartbeatMs));
+  server.setTimeout(Math.max(2 * keepAliveTimeoutMs, 3 * heartbeatMs));
   return server;
 }
 
@@ -198,30 +194,31 @@ function countSockets(
   node: Node,
   front: Front,
   { isSecure, room }: { isSecure: boolean; room: Room },
-): Set<Socket> {
-  const sockets = new Set<Socket>();
-  const surplus = (connection: Socket | Http2Session) => {
-    if (sockets.size > room.served) front.markSurplus(connection, room);
+): SocketGate {
+  const gate = new SocketGate(node, room, isSecure);
+  const mark = (connection: Socket | Http2Session, remoteAddress: string | undefined) => {
+    const refusal = gate.refusalOf(remoteAddress);
+    if (refusal !== undefined) front.markSurplus(connection, refusal);
   };
   // One function for all: a closure for each would be kept for as long as its connection.
   const forget = function (this: Socket): void {
-    sockets.delete(this);
-    node.connections--;
+    gate.forget(this);
   };
   // Before the HTTP server's own listener: what is refused here costs no parser and no handshake.
   server.prependListener("connection", (socket: Socket) => {
-    if (sockets.size >= room.served) node.refusals.add(room, node.clock.now());
-    if (sockets.size >= room.told) {
-      socket.resetAndDestroy();
-      return;
-    }
-    sockets.add(socket);
-    node.connections++;
-    if (!isSecure) surplus(socket);
+    if (!gate.take(socket)) return;
     socket.on("close", forget);
+    const pace = gate.paceOf(socket);
+    if (pace === "cut") socket.resetAndDestroy();
+    else if (pace !== undefined) front.markSurplus(socket, pace);
+    else if (!isSecure) mark(socket, socket.remoteAddress);
   });
-  if (isSecure) server.prependListener("secureConnection", surplus).on("session", surplus);
-  return sockets;
+  if (isSecure) {
+    // What TLS makes of a socket is another one, and a session of HTTP/2 is a third.
+    server.prependListener("secureConnection", (socket: Socket) => mark(socket, socket.remoteAddress));
+    server.on("session", (session: Http2Session) => mark(session, session.socket?.remoteAddress));
+  }
+  return gate;
 }
 
 /** What the system says of a connection that could not be accepted; that files ran out it does not say. */

@@ -1,6 +1,14 @@
+import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import { type Broker, MemoryBroker, type MemoryStats } from "@holdfast/core/broker";
-import { type Clock, type Farewell, Hubs, reasonOf, type Session } from "@holdfast/core/server";
+import {
+  type Clock,
+  type Farewell,
+  Hubs,
+  type Principal,
+  reasonOf,
+  type Session,
+} from "@holdfast/core/server";
 import { HoldfastError, type Limits, namespaceOf } from "@holdfast/protocol";
 import type { AuditEntry } from "./audit.ts";
 import { Gatekeeper } from "./auth/gatekeeper.ts";
@@ -11,6 +19,8 @@ import { Deadlines, type Timed } from "./deadlines.ts";
 import { drawText } from "./draw.ts";
 import { Farewells } from "./farewells.ts";
 import { FileWatch, RefusalCount } from "./files.ts";
+import { Admission, type Client } from "./limits/admission.ts";
+import { Proxies } from "./limits/proxies.ts";
 import { type Logger, type LogLevel, logsAt, thrownField } from "./log.ts";
 import { keepInMemory } from "./memory.ts";
 import { Exposition } from "./metrics/exposition.ts";
@@ -55,6 +65,7 @@ export interface Stats {
 export interface Waiter {
   /** By `performance.now()`. */
   readonly openedAt: number;
+  readonly client: Client;
   /** Answers now, because the node goes away. */
   drain(): void;
 }
@@ -67,6 +78,7 @@ export interface Link {
   readonly session: Session;
   /** Whose deadlines count: the session's, or those of its dialogue. */
   readonly timed: Timed;
+  readonly client: Client;
   /** Bytes that its connection holds because the client has not taken them. */
   readonly unsent: number;
   readonly traffic: Traffic;
@@ -88,6 +100,8 @@ export class Node {
   readonly hubs: Hubs;
   readonly gatekeeper: Gatekeeper;
   readonly origins: Origins;
+  readonly proxies: Proxies;
+  readonly admission: Admission;
   readonly readiness: Readiness;
   /** Undefined: nothing is compressed. */
   readonly compression: NodeCompression | undefined;
@@ -119,12 +133,20 @@ export class Node {
     this.log = settings.logger;
     this.refusals = new RefusalCount(this.log);
     this.#files = new FileWatch(this.log, this.clock.now());
-    this.origins = new Origins(settings.access, settings.origins);
+    this.proxies = new Proxies(settings.trustedProxies, settings.proxyHeader);
+    this.origins = new Origins(settings.access, settings.origins, this.proxies);
+    this.admission = new Admission({
+      limits: this.limits,
+      meters: this.meters,
+      now: this.clock.now,
+      random: Math.random,
+    });
     this.deadlines = new Deadlines({
       everyMs: sweepMs(settings),
       now: this.clock.now,
       onStep: (now, byMs) => {
         this.hubs.clockSet(now);
+        this.admission.clockSet();
         for (const link of this.links) {
           link.session.clockSet(now, byMs);
           this.expect(link);
@@ -202,8 +224,24 @@ export class Node {
     return `${this.id}-r${(this.#requests++).toString(36)}`;
   }
 
-  /** Lets one more stream or held answer in; throws `draining` or `overloaded`. */
-  admit(): void {
+  /** Who sent a request, as far as that counts. */
+  clientOf(request: IncomingMessage, { user }: Principal = {}): Client {
+    const { proxies } = this;
+    const forwardedFor = proxies.isProxied(request) ? proxies.clientOf(request) : undefined;
+    return { address: proxies.countedOf(request), forwardedFor, user };
+  }
+
+  /**
+   * Lets one more stream or WebSocket begin; throws `draining`, `overloaded`, `too_many_connections` or `rate_limited`. To be asked
+   * once for each: it is counted. Rules LIM-9, LIM-10.
+   */
+  admit(client: Client): void {
+    this.checkRoom(client);
+    this.admission.handshake(client.address);
+  }
+
+  /** The same for held answers, and for what was let in a moment ago: nothing is counted. */
+  checkRoom(client: Client): void {
     if (this.isDraining) {
       this.turnedAway++;
       // Soon: it is another node that answers then.
@@ -212,13 +250,12 @@ export class Node {
         retryAfterMs,
       });
     }
-    const { connectionsMax } = this.limits;
-    if (this.links.size + this.waiters.size >= connectionsMax) {
-      throw new HoldfastError(
-        "overloaded",
-        `This node serves at most ${connectionsMax} connections (connectionsMax).`,
-      );
-    }
+    this.admission.checkRoom(this.links.size + this.waiters.size, client);
+  }
+
+  /** Throws `too_many_connections` where the user has no room for one more. */
+  checkUser({ user }: Principal): void {
+    if (user !== undefined) this.admission.checkUser(user);
   }
 
   nextSessionId(): string {
@@ -238,6 +275,7 @@ export class Node {
 
   enter(link: Link): void {
     this.links.add(link);
+    this.admission.enter(link.client);
     this.deadlines.add(link.timed);
     link.traffic.opened++;
     if (this.logs("debug")) this.#logConnection("A connection opened.", link);
@@ -250,7 +288,7 @@ export class Node {
 
   /** Without a farewell it is the client that has left. */
   leave(link: Link, farewell?: Farewell): void {
-    this.links.delete(link);
+    if (this.links.delete(link)) this.admission.leave(link.client);
     this.deadlines.delete(link.timed);
     const reason = farewell === undefined ? (link.session.movesFor ?? "client") : reasonOf(farewell);
     link.traffic.left(reason);
@@ -263,10 +301,10 @@ export class Node {
     });
   }
 
-  #logConnection(message: string, { session, traffic, socket }: Link, more: object = {}): void {
+  #logConnection(message: string, { session, traffic, socket, client }: Link, more: object = {}): void {
     const { transport } = traffic;
     const { user } = session.principal;
-    const address = socket?.remoteAddress;
+    const address = client.forwardedFor ?? socket?.remoteAddress;
     this.log({
       level: "debug",
       message,
@@ -276,6 +314,16 @@ export class Node {
       ...(user === undefined ? {} : { user }),
       ...more,
     });
+  }
+
+  /** An answer is held back from now on. */
+  hold(waiter: Waiter): void {
+    this.waiters.add(waiter);
+    this.admission.enter(waiter.client);
+  }
+
+  letGo(waiter: Waiter): void {
+    if (this.waiters.delete(waiter)) this.admission.leave(waiter.client);
   }
 
   /** O(sessions). */

@@ -11,6 +11,7 @@ import { defaultLimits, type Limits } from "@holdfast/protocol";
 import * as v from "valibot";
 import type { AccessOptions } from "./auth/access-rules.ts";
 import { type AuthOptions, type AuthSettings, authSchema, letsIn, readAuth } from "./auth/options.ts";
+import { namesAddresses, type ProxyHeader } from "./limits/proxies.ts";
 import { guardLog, type Logger, type LogLevel, logLevels, stderrLogger } from "./log.ts";
 import type { Peers } from "./metrics/peers.ts";
 
@@ -19,7 +20,7 @@ export interface ConnectionRequest {
   /** The path and query, as they were sent. */
   readonly url: string;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
-  /** The address of the peer: of the nearest proxy where there is one. */
+  /** The address of the client: of the peer, unless that is a trusted proxy, which says for whom it speaks. Rule LIM-5. */
   readonly remoteAddress: string | undefined;
 }
 
@@ -72,6 +73,13 @@ export interface HoldfastOptions {
   readonly neighbours?: Neighbours;
   /** Origins of other sites, as in `https://example.com`, whose pages may use this node. */
   readonly origins?: readonly string[];
+  /**
+   * Proxies whose word is taken for who a client is: addresses, networks as in `10.0.0.0/8`, `loopback`. An empty list says
+   * that there are none. Where it is not given, clients are not counted by addresses of networks of one's own, as each may be a proxy.
+   */
+  readonly trustedProxies?: readonly string[];
+  /** Which header these proxies write, and is read alone: the other one may be the client's. `x-forwarded-for` unless given. */
+  readonly proxyHeader?: ProxyHeader;
   readonly logger?: Logger;
   /** The least that is logged; `debug` has a line for each connection and refusal. `info` unless given, `warn` without a `logger`. */
   readonly logLevel?: LogLevel;
@@ -106,6 +114,9 @@ export interface Settings {
   readonly peers: Peers | undefined;
   readonly neighbours: Neighbours | undefined;
   readonly origins: readonly string[];
+  /** Undefined: nobody said whether there are any. */
+  readonly trustedProxies: readonly string[] | undefined;
+  readonly proxyHeader: ProxyHeader;
   namespace(name: string): NamespaceSettings;
 }
 
@@ -187,6 +198,8 @@ const compression = v.lazy((given) =>
 const isOrigin = (value: string) =>
   value === "null" || (URL.canParse(value) && new URL(value).origin === value);
 
+const aProxy = 'must be an address such as "192.0.2.1", a network such as "10.0.0.0/8", or "loopback"';
+
 const schema = v.strictObject({
   broker: v.optional(
     v.custom<Broker>(
@@ -210,6 +223,12 @@ const schema = v.strictObject({
       ),
       "must be a list of origins",
     ),
+  ),
+  trustedProxies: v.optional(
+    v.array(v.pipe(v.string(aProxy), v.check(namesAddresses, aProxy)), "must be a list of addresses"),
+  ),
+  proxyHeader: v.optional(
+    v.picklist(["x-forwarded-for", "forwarded"], 'must be "x-forwarded-for" or "forwarded"'),
   ),
   compression: v.optional(compression),
   logger: v.optional(aFunction),
@@ -313,6 +332,8 @@ export function readOptions(options: HoldfastOptions): Settings {
     peers: options.peers,
     neighbours: options.neighbours,
     origins: options.origins ?? [],
+    trustedProxies: options.trustedProxies,
+    proxyHeader: options.proxyHeader ?? "x-forwarded-for",
     namespace: namespacesOf(options.namespaces ?? {}),
   };
 }

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import { HoldfastError, quoted } from "@holdfast/protocol";
 import { splitTarget } from "./exchange.ts";
+import type { Proxies } from "./limits/proxies.ts";
 import type { Access } from "./options.ts";
 
 const loopbackHost = /^(?:localhost|(?:[^.]+\.)*localhost|127(?:\.\d{1,3}){3}|\[?::1\]?)$/i;
@@ -25,9 +26,11 @@ function authorityOf({ headers, url = "/" }: IncomingMessage): string {
 export class Origins {
   readonly #access: Access;
   readonly #listed: ReadonlySet<string>;
+  readonly #proxies: Proxies;
 
-  constructor(access: Access, listed: readonly string[]) {
+  constructor(access: Access, listed: readonly string[], proxies: Proxies) {
     this.#access = access;
+    this.#proxies = proxies;
     this.#listed = new Set(listed);
   }
 
@@ -51,7 +54,7 @@ export class Origins {
     if (this.#access === "loopback" && URL.canParse(origin) && isLoopbackHost(new URL(origin).hostname)) {
       return { ...readable, ...varies, "Access-Control-Allow-Origin": origin };
     }
-    if (URL.canParse(origin) && new URL(origin).host === authorityOf(request)) return varies;
+    if (this.#isOwn(origin, request)) return varies;
     throw new HoldfastError(
       "forbidden",
       `Pages of ${quoted(origin)} may not use this node. Add that to "origins", or have the proxy pass the Host header on.`,
@@ -71,6 +74,22 @@ export class Origins {
       'A page of another origin may not have the browser send its cookie here. Add that origin to "origins", and fetch with CORS.',
     );
   }
+
+  /**
+   * Whether a page came from this very node. A page that came unencrypted can be anybody's on the way, so it is not a page
+   * of a node that is reached over TLS, as far as that is known: by the connection itself, or from a trusted proxy.
+   */
+  #isOwn(origin: string, request: IncomingMessage): boolean {
+    if (!URL.canParse(origin)) return false;
+    const { protocol, host } = new URL(origin);
+    if (this.#proxies.isSecure(request) === true && protocol !== "https:") return false;
+    return host === hostIn(protocol, this.#proxies.hostOf(request));
+  }
+}
+
+function hostIn(scheme: string, authority: string): string | undefined {
+  const url = `${scheme}//${authority}`;
+  return URL.canParse(url) ? new URL(url).host : undefined;
 }
 
 const readable = { "Access-Control-Expose-Headers": "ETag, Retry-After" };

@@ -26,12 +26,12 @@ export function logRefusal(node: Node, request: IncomingMessage, path: string, t
   const error: HoldfastError = toHoldfastError(thrown);
   const isFault = error.code === "internal";
   if (!isFault && !node.logs("debug")) return;
-  const { remoteAddress } = request.socket;
+  const address = node.proxies.clientOf(request);
   const about = {
     request: requestIdOf(request, node),
     method: request.method,
     path,
-    ...(remoteAddress === undefined ? {} : { address: remoteAddress }),
+    ...(address === undefined ? {} : { address }),
   };
   if (isFault) {
     const fault = thrownField(error.cause ?? error);

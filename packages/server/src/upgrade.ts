@@ -45,7 +45,7 @@ async function openSession(node: Node, request: IncomingMessage, query: string):
   const gate = gatekeeper.gateFor(request);
   const { token } = gatekeeper.credentialOf(request);
   // Without one, `hello` may still bring it.
-  if (token !== undefined) await gate.authenticate(token);
+  if (token !== undefined) node.checkUser(await gate.authenticate(token));
   return (opened) => serveSession({ ...opened, node, gate }, token);
 }
 
@@ -69,6 +69,7 @@ async function openChannel(
   const { gatekeeper } = node;
   const gate = gatekeeper.gateFor(request);
   const principal = await gate.authenticate(gatekeeper.credentialOf(request).token);
+  node.checkUser(principal);
   await gatekeeper.demand(principal, "read", channel);
   return (opened) => {
     void serveChannel({ ...opened, node, gate }, { channel, start, format, principal });

@@ -24,6 +24,8 @@ export interface DialogueOptions {
   readonly gate: Gate;
   readonly limits: Limits;
   readonly clock: Clock;
+  /** Hears who said `hello`, and may throw: then that is the answer to it. */
+  identified?(principal: Principal): void;
   /** The credential that came with the request itself, used when `hello` brings none. */
   readonly token?: string;
   /** What the client writes its messages in; JSON unless given. Rule SES-5. */
@@ -134,7 +136,9 @@ export class Dialogue {
 
   async #identify({ token = this.#options.token }: Hello): Promise<Principal | undefined> {
     try {
-      return await this.#options.gate.authenticate(token);
+      const principal = await this.#options.gate.authenticate(token);
+      this.#options.identified?.(principal);
+      return principal;
     } catch (error) {
       this.#hangUp(toHoldfastError(error));
       return undefined;

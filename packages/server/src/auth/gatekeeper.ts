@@ -13,6 +13,7 @@ import {
 import { HoldfastError } from "@holdfast/protocol";
 import { Calls } from "../calls.ts";
 import type { Deadlines } from "../deadlines.ts";
+import type { Proxies } from "../limits/proxies.ts";
 import type { Logger } from "../log.ts";
 import type { AuthOutcome, Meters } from "../metrics/meters.ts";
 import type { ConnectionRequest, Settings } from "../options.ts";
@@ -30,6 +31,7 @@ export interface GatekeeperContext {
   readonly clock: Clock;
   readonly deadlines: Deadlines;
   readonly origins: Origins;
+  readonly proxies: Proxies;
   readonly meters: Meters;
   readonly log: Logger;
 }
@@ -94,7 +96,7 @@ export class Gatekeeper {
     const about: ConnectionRequest | undefined = this.#settings.authenticate && {
       url: request.url ?? "/",
       headers: request.headers,
-      remoteAddress: request.socket.remoteAddress,
+      remoteAddress: this.#context.proxies.clientOf(request),
     };
     return {
       authenticate: (token) => {
@@ -160,6 +162,7 @@ export class Gatekeeper {
     throw new HoldfastError(
       "unauthenticated",
       `The token is longer than ${tokenBytesMax} bytes (tokenBytesMax).`,
+      { limit: "tokenBytesMax" },
     );
   }
 
@@ -215,6 +218,7 @@ export class Gatekeeper {
       return new HoldfastError(
         "auth_unavailable",
         `"${name}" did not answer within ${authTimeoutMs} ms (authTimeoutMs). Come back later with the same token.`,
+        { limit: "authTimeoutMs" },
       );
     });
   }

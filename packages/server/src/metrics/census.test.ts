@@ -16,7 +16,8 @@ function link(ageSeconds: number, lags: readonly (number | undefined)[] = [], id
   } as unknown as Link["session"];
   const openedAt = performance.now() - ageSeconds * 1000;
   const socket = { remoteAddress: "10.0.0.7", bytesRead: 0, bytesWritten: 0 };
-  return { session, timed: session, unsent: 10, traffic: websocket, openedAt, socket };
+  const client = { address: undefined, user: "ada" };
+  return { session, client, timed: session, unsent: 10, traffic: websocket, openedAt, socket };
 }
 
 function nodeWith(links: readonly Link[], waiters: readonly Waiter[] = []): Node {
@@ -25,7 +26,8 @@ function nodeWith(links: readonly Link[], waiters: readonly Waiter[] = []): Node
 
 test("[SEE-1] each connection counts in one age alone, and those of held answers as well", async () => {
   const ages = [0, 59, 61, 599, 3599, 21_000, 86_000, 90_000, 1e9];
-  const waiter = { openedAt: performance.now() - 61_000, drain: () => {} };
+  const client = { address: undefined, user: undefined };
+  const waiter = { client, openedAt: performance.now() - 61_000, drain: () => {} };
   const { connections, unsentBytes, sessions } = await takeCensus(
     nodeWith(
       ages.map((age) => link(age)),

@@ -91,9 +91,9 @@ class Furthest {
     return this.#found.sort(byLag).slice(0, this.#max);
   }
 
-  look({ session, traffic, unsent, socket }: Link, state: SessionState): void {
+  look({ session, traffic, unsent, socket, client }: Link, state: SessionState): void {
     const { user } = session.principal;
-    const address = socket?.remoteAddress;
+    const address = client.forwardedFor ?? socket?.remoteAddress;
     for (const { channel, lag } of session.lags()) {
       this.#found.push({
         connection: session.id,

@@ -32,6 +32,7 @@ export async function publish(node: Node, exchange: Exchange, channel: string): 
   // The body may have taken its time.
   checkCurrent(principal, clock.now());
   const drafts = kind === "batch" ? parseBatch(body) : [{ ...labels, payload: decodePayload(kind, body) }];
+  node.hubs.spend(node.clientOf(exchange.request, principal), channel, drafts.length);
   const results = await publishAs(principal, node.hubs, channel, drafts, ifMatch);
   answerPublished(exchange, results, kind === "batch");
 }

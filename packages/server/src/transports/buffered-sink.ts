@@ -1,7 +1,8 @@
 import type { Farewell, Retracted, Session, Sink } from "@holdfast/core/server";
 import type { Timed } from "../deadlines.ts";
+import type { Client } from "../limits/admission.ts";
 import type { Traffic } from "../metrics/traffic.ts";
-import type { ConnectionSocket, Link } from "../node.ts";
+import type { ConnectionSocket, Link, Node } from "../node.ts";
 import type { Flushable, Tick } from "../tick.ts";
 import type { Taken } from "./stream-wire.ts";
 
@@ -11,6 +12,7 @@ import type { Taken } from "./stream-wire.ts";
  * It is full when it and its socket hold `bytesMax` or more; what made it so is still taken whole.
  */
 export abstract class BufferedSink implements Sink, Flushable, Link {
+  readonly client: Client;
   readonly #tick: Tick;
   readonly #bytesMax: number;
   readonly #traffic: Traffic;
@@ -28,9 +30,10 @@ export abstract class BufferedSink implements Sink, Flushable, Link {
   #timed: Timed | undefined;
 
   /** `held` keeps everything back until `release` is called. */
-  constructor(tick: Tick, bytesMax: number, traffic: Traffic, held = false) {
-    this.#tick = tick;
-    this.#bytesMax = bytesMax;
+  constructor(node: Node, client: Client, traffic: Traffic, held = false) {
+    this.#tick = node.tick;
+    this.client = client;
+    this.#bytesMax = node.limits.connectionBufferBytesMax;
     this.#traffic = traffic;
     this.#held = held;
   }

@@ -2,6 +2,7 @@ import { isCurrent, type Page, type Principal } from "@holdfast/core/server";
 import type { Cursor } from "@holdfast/protocol";
 import { namedTag, pageTag } from "../entity-tag.ts";
 import type { Exchange } from "../exchange.ts";
+import type { Client } from "../limits/admission.ts";
 import type { Node } from "../node.ts";
 import { answerPage, type PageRequest, readPage } from "./poll.ts";
 
@@ -12,6 +13,7 @@ export async function answerHeldPage(
   request: PageRequest,
   { waitMs, principal }: { waitMs: number; principal: Principal },
 ): Promise<void> {
+  const client = node.clientOf(exchange.request, principal);
   const longest = node.clock.now() + waitMs;
   const until = Math.min(longest, principal.expiresAt ?? longest);
   let page = await readPage(node, request);
@@ -20,7 +22,7 @@ export async function answerHeldPage(
   while (tellsNothing(exchange, page) && node.clock.now() < until && !(wasHeld && node.isDraining)) {
     // An empty page is continued where it ended: "latest" means another place by now.
     if (page.events.length === 0) wanted = { ...request, start: { after: page.to } };
-    await hold(node, exchange, request.channel, page.to, until);
+    await hold({ node, exchange, client }, request.channel, page.to, until);
     if (exchange.isGone) return;
     wasHeld = true;
     // What has come since is not this principal's to read any more: the answer is the page that it had.
@@ -44,8 +46,13 @@ function tellsNothing(exchange: Exchange, page: Page): boolean {
 }
 
 /** Resolves when something lies after the cursor, the time is over, the node drains, or the client has gone. */
-function hold(node: Node, exchange: Exchange, channel: string, after: Cursor, until: number): Promise<void> {
-  node.admit();
+function hold(
+  { node, exchange, client }: { node: Node; exchange: Exchange; client: Client },
+  channel: string,
+  after: Cursor,
+  until: number,
+): Promise<void> {
+  node.checkRoom(client);
   exchange.traffic = node.traffic.longPoll;
   return new Promise((resolve, reject) => {
     let isOver = false;
@@ -56,13 +63,13 @@ function hold(node: Node, exchange: Exchange, channel: string, after: Cursor, un
       cancel();
       forget();
       node.deadlines.delete(timed);
-      node.waiters.delete(waiter);
+      node.letGo(waiter);
       resolve();
     };
     const timed = { deadline: until, tick: end };
-    const waiter = { drain: end, openedAt: performance.now() };
+    const waiter = { client, drain: end, openedAt: performance.now() };
     node.deadlines.add(timed);
-    node.waiters.add(waiter);
+    node.hold(waiter);
     const forget = exchange.onClose(end);
     node.hubs.wait(channel, after, end).then(
       (stop) => {

@@ -79,7 +79,8 @@ export async function answerSession(
   principal: Principal,
   waitMs: number,
 ): Promise<void> {
-  node.admit();
+  const client = node.clientOf(exchange.request, principal);
+  node.checkRoom(client);
   exchange.traffic = waitMs === 0 ? node.traffic.request : node.traffic.longPoll;
   const { hubs, limits, clock, tick, deadlines } = node;
   const gate = node.gatekeeper.gateFor(exchange.request);
@@ -102,6 +103,7 @@ export async function answerSession(
     limits,
     clock,
     principal,
+    address: client.address,
     hears: false,
     onClose: (farewell) => node.leave(link, farewell ?? (isAnswered ? { kind: "ended" } : undefined)),
     counts: exchange.traffic,
@@ -129,6 +131,7 @@ export async function answerSession(
   };
   const link = {
     session,
+    client,
     timed: {
       // A reader that turns out to have nothing to read says nothing, so that has to be looked for.
       get deadline() {

@@ -33,6 +33,7 @@ function openSession(
     sink,
     limits: node.limits,
     clock: node.clock,
+    address: sink.client.address,
     hears: false,
     ageMsMax: node.drawAgeMs(),
     onClose: (farewell) => node.leave(sink, farewell),
@@ -143,8 +144,9 @@ export async function streamChannels(
 ): Promise<void> {
   // While it was looked up who that is, the client may have left.
   checkIntact(exchange);
-  node.admit();
-  const sink = new StreamSink(exchange, node);
+  const client = node.clientOf(exchange.request, principal);
+  node.admit(client);
+  const sink = new StreamSink(exchange, node, client);
   const stream = new PlainStream(sink.framing(face), starts.size);
   const gate = node.gatekeeper.gateFor(exchange.request);
   sink.writeText(formatSse({ retryMs: drawRetryMs() }));
@@ -175,9 +177,10 @@ export async function streamChannels(
 
 /** The session protocol as Server-Sent Events, one message a block. Rules SES-2, SES-3. */
 export function streamSession(node: Node, exchange: Exchange, hello: Hello, principal: Principal): void {
-  node.admit();
+  const client = node.clientOf(exchange.request, principal);
+  node.admit(client);
   const { limits, clock } = node;
-  const sink = new StreamSink(exchange, node, framings.sessionSse);
+  const sink = new StreamSink(exchange, node, client, framings.sessionSse);
   const framing = sink.framing(framings.sessionSse);
   const gate = node.gatekeeper.gateFor(exchange.request);
   const session = openSession(node, sink, { framing, principal, gate, moves: true });

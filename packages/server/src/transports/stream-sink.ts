@@ -7,6 +7,7 @@ import {
 } from "@holdfast/core/server";
 import { type Bytes, chunk, encodeUtf8, errorMessage, HoldfastError } from "@holdfast/protocol";
 import type { Exchange } from "../exchange.ts";
+import type { Client } from "../limits/admission.ts";
 import type { ConnectionSocket, Node } from "../node.ts";
 import { BufferedSink } from "./buffered-sink.ts";
 import { openWire, type StreamWire, type Taken, takesChunks } from "./stream-wire.ts";
@@ -31,8 +32,8 @@ export class StreamSink extends BufferedSink {
   readonly #coded: CodedStream | undefined;
 
   /** Throws `not_acceptable`. */
-  constructor(exchange: Exchange, node: Node, errors?: Framing) {
-    super(node.tick, node.limits.connectionBufferBytesMax, node.traffic.sse, true);
+  constructor(exchange: Exchange, node: Node, client: Client, errors?: Framing) {
+    super(node, client, node.traffic.sse, true);
     this.#exchange = exchange;
     this.#isChunked = takesChunks(exchange.response);
     this.#node = node;

@@ -26,6 +26,7 @@ import {
 } from "@holdfast/protocol";
 import { type RawData, WebSocket, WebSocketServer } from "ws";
 import type { Farewells } from "../farewells.ts";
+import type { Client } from "../limits/admission.ts";
 import { retryAfterMs } from "../limits/retry-after.ts";
 import type { ConnectionSocket, Node } from "../node.ts";
 import { BufferedSink } from "./buffered-sink.ts";
@@ -112,8 +113,8 @@ class WebSocketSink extends BufferedSink {
   readonly #socket: Duplex;
   readonly #websocket: WebSocket;
 
-  constructor(node: Node, websocket: WebSocket, socket: Duplex) {
-    super(node.tick, node.limits.connectionBufferBytesMax, node.traffic.websocket);
+  constructor(node: Node, { websocket, socket, client }: Opened) {
+    super(node, client, node.traffic.websocket);
     this.#farewells = node.farewells;
     this.#websocket = websocket;
     this.#socket = socket;
@@ -174,6 +175,7 @@ export interface Opened {
   readonly websocket: WebSocket;
   readonly socket: Duplex;
   readonly faces: WebSocketFramings;
+  readonly client: Client;
 }
 
 /** The same with the node, and the gate of the request it came with. */
@@ -183,12 +185,10 @@ export interface Accepted extends Opened {
 }
 
 /** Speaks the session protocol on a WebSocket, in the form that was agreed on. Rules SES-1 to SES-7. */
-export function serveSession(
-  { node, websocket, socket, faces, gate }: Accepted,
-  token: string | undefined,
-): void {
+export function serveSession(accepted: Accepted, token: string | undefined): void {
+  const { node, websocket, faces, gate, client } = accepted;
   const { hubs, limits, clock } = node;
-  const sink = new WebSocketSink(node, websocket, socket);
+  const sink = new WebSocketSink(node, accepted);
   const form = websocket.protocol === subprotocols.msgpack ? "msgpack" : "json";
   const session = new Session({
     id: node.nextSessionId(),
@@ -199,6 +199,7 @@ export function serveSession(
     limits,
     clock,
     principal: {},
+    address: client.address,
     hears: true,
     moves: true,
     ageMsMax: node.drawAgeMs(),
@@ -208,7 +209,8 @@ export function serveSession(
     counts: sink.traffic,
   });
   const credential = token === undefined ? {} : { token };
-  const dialogue = new Dialogue({ session, gate, limits, clock, form, ...credential });
+  const identified = ({ user }: Principal) => node.admission.identify(client, user);
+  const dialogue = new Dialogue({ session, gate, limits, clock, form, identified, ...credential });
   sink.serve(session, dialogue);
   (websocket as TiedWebSocket).tie({
     session,
@@ -278,9 +280,10 @@ class PlainConversation implements Framing, Listening {
 
 /** One channel as WebSocket messages, both ways. Rules WSP-1 to WSP-3. */
 export async function serveChannel(accepted: Accepted, request: PlainRequest): Promise<void> {
-  const { node, websocket, socket, faces, gate } = accepted;
+  const { node, websocket, faces, gate, client } = accepted;
   const { channel, start, principal } = request;
-  const sink = new WebSocketSink(node, websocket, socket);
+  client.user = principal.user;
+  const sink = new WebSocketSink(node, accepted);
   const conversation = new PlainConversation(faces.plainWebSocket, request);
   const session = new Session({
     id: node.nextSessionId(),
@@ -291,6 +294,7 @@ export async function serveChannel(accepted: Accepted, request: PlainRequest): P
     limits: node.limits,
     clock: node.clock,
     principal,
+    address: client.address,
     hears: true,
     ageMsMax: node.drawAgeMs(),
     onClose: (farewell) => node.leave(sink, farewell),
