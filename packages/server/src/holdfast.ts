@@ -14,6 +14,8 @@ import { type AttachableServer, attach } from "./attachment.ts";
 import { type CloseOptions, Drain } from "./calm/drain.ts";
 import { Front } from "./front.ts";
 import { Listener, type ListenOptions } from "./listener.ts";
+import type { Families } from "./metrics/exposition.ts";
+import type { NodeReport } from "./metrics/report.ts";
 import { Node, type Stats } from "./node.ts";
 import { ConfigurationError, checkCapabilities, type HoldfastOptions, readOptions } from "./options.ts";
 
@@ -59,6 +61,8 @@ export interface Holdfast {
   /** Closes a channel: its readers are told the end once they have read it all. Rules END-1, PUB-2. */
   closeChannel(channel: string): Promise<{ readonly cursor: string }>;
   stats(): Stats;
+  /** What `GET /metrics` and `GET /stats` say of this node alone: families as prom-client has them, and a report for people. */
+  tell<What extends "metrics" | "stats">(what: What): Promise<{ metrics: Families; stats: NodeReport }[What]>;
   /**
    * Goes away without losing anything: resolves when everybody has gone, or was cut off. Called again, it lets everybody
    * go who is left.
@@ -141,6 +145,7 @@ export function createHoldfast(options: HoldfastOptions = {}): Holdfast {
       return { cursor: formatCursor({ epoch, offset: head }) };
     },
     stats: () => node.stats(),
+    tell: (what) => node.tell(what),
     close(how = {}) {
       if (closing === undefined) {
         node.drain = new Drain(node, how);

@@ -23,12 +23,12 @@ export const stderrLogger: Logger = (entry) => {
 };
 
 /**
- * Passes on the entries of a level and above, and nothing in them that is a credential. None is put there on purpose: what
+ * Passes on the entries of a level and above, all that are for the record (`audit`), and nothing in them that is a credential. None is put there on purpose: what
  * an application throws, or a client writes, may hold one.
  */
 export function guardLog(logger: Logger, from: LogLevel): Logger {
   return (entry) => {
-    if (logsAt(from, entry.level)) logger(redact(entry) as LogEntry);
+    if (logsAt(from, entry.level) || entry["audit"] === true) logger(redact(entry) as LogEntry);
   };
 }
 

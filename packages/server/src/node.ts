@@ -23,8 +23,9 @@ import { Admission, type Client } from "./limits/admission.ts";
 import { Proxies } from "./limits/proxies.ts";
 import { type Logger, type LogLevel, logsAt, thrownField } from "./log.ts";
 import { keepInMemory } from "./memory.ts";
-import { Exposition } from "./metrics/exposition.ts";
+import { Exposition, type Families } from "./metrics/exposition.ts";
 import { Meters } from "./metrics/meters.ts";
+import { type NodeReport, reportNode } from "./metrics/report.ts";
 import { type Traffic, Traffics } from "./metrics/traffic.ts";
 import type { Settings } from "./options.ts";
 import { Origins } from "./origins.ts";
@@ -93,6 +94,8 @@ export class Node {
   readonly settings: Settings;
   readonly limits: Limits;
   readonly clock: Clock = { now: () => Date.now() };
+  /** In ms since 1970. */
+  readonly startedAt = Date.now();
   readonly deadlines: Deadlines;
   readonly farewells: Farewells;
   readonly tick = new Tick();
@@ -209,6 +212,12 @@ export class Node {
   get exposition(): Exposition {
     this.#exposition ??= new Exposition(this);
     return this.#exposition;
+  }
+
+  /** What this node has to tell, looked up anew. */
+  tell<What extends "metrics" | "stats">(what: What): Promise<{ metrics: Families; stats: NodeReport }[What]>;
+  tell(what: "metrics" | "stats"): Promise<Families | NodeReport> {
+    return what === "metrics" ? this.exposition.families() : reportNode(this);
   }
 
   get publishing(): number {

@@ -235,7 +235,7 @@ const schema = v.strictObject({
   logLevel: v.optional(v.picklist(logLevels, `must be one of ${logLevels.join(", ")}`)),
   peers: v.optional(
     v.custom<Peers>(
-      (value) => typeof value === "object" && value !== null && "metrics" in value,
+      (value) => typeof value === "object" && value !== null && "ask" in value,
       "must be what asks the other processes",
     ),
   ),

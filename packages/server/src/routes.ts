@@ -11,6 +11,7 @@ import { listMembers } from "./routes/presence.ts";
 import { publish } from "./routes/publish.ts";
 import { signal } from "./routes/signals.ts";
 import { readState } from "./routes/state.ts";
+import { readStats } from "./routes/stats.ts";
 
 /** Answers a request, or rejects with the outcome to answer with. */
 export type Handler = (node: Node, exchange: Exchange, channel: string) => Promise<void>;
@@ -31,6 +32,7 @@ const paths: ReadonlyMap<string, Route> = new Map([
   ["/health/live", { GET: answerLive }],
   ["/health/ready", { GET: answerReady }],
   ["/metrics", { GET: readMetrics }],
+  ["/stats", { GET: readStats }],
 ]);
 
 /** By what follows the channel's name. */

@@ -33,6 +33,8 @@ export interface Census {
   readonly connections: ReadonlyMap<Transport, ReadonlyMap<Age, number>>;
   readonly sessions: ReadonlyMap<SessionState, number>;
   readonly unsentBytes: number;
+  /** Connections whose clients were asked to go elsewhere. */
+  readonly moving: number;
   /** Those that are furthest behind, at most as many as were asked for. */
   readonly lagging: readonly LaggingReader[];
 }
@@ -57,6 +59,7 @@ export async function takeCensus(node: Node, laggingMax = 0): Promise<Census> {
   const sessions = new Map<SessionState, number>(sessionStates.map((state) => [state, 0]));
   const furthest = new Furthest(laggingMax);
   let unsentBytes = 0;
+  let moving = 0;
   const now = performance.now();
   const counted = (transport: Transport, openedAt: number) => {
     const byAge = connections.get(transport);
@@ -72,10 +75,11 @@ export async function takeCensus(node: Node, laggingMax = 0): Promise<Census> {
     const { state } = session;
     sessions.set(state, (sessions.get(state) ?? 0) + 1);
     unsentBytes += unsent;
+    if (session.isMoving) moving++;
     if (laggingMax > 0 && (state === "lagging" || state === "full")) furthest.look(link, state);
   }
   for (const { openedAt } of node.waiters) counted("long-poll", openedAt);
-  return { connections, sessions, unsentBytes, lagging: furthest.found };
+  return { connections, sessions, unsentBytes, moving, lagging: furthest.found };
 }
 
 /** The readers that are furthest behind, of all that it is shown. */

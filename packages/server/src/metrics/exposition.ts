@@ -7,16 +7,11 @@ import {
 } from "prom-client";
 import type { Node } from "../node.ts";
 import { NodeMetrics } from "./node-metrics.ts";
+import type { Told } from "./peers.ts";
 import { ProcessMetrics } from "./process.ts";
 
 /** What one process has to tell, as it goes over a line. */
 export type Families = readonly MetricObjectWithValues<MetricValue<string>>[];
-
-/** What another process of the same port has told, or nothing when it did not in time. */
-export interface Told<What> {
-  readonly worker: string;
-  readonly told?: What;
-}
 
 export const contentType = Registry.PROMETHEUS_CONTENT_TYPE;
 

@@ -2,6 +2,8 @@ import { Counter, Gauge, type Registry } from "prom-client";
 import type { Node } from "../node.ts";
 import { version } from "../version.ts";
 import { takeCensus } from "./census.ts";
+import { defineLog, type Lookup } from "./log-metrics.ts";
+import { goneElsewhere } from "./report.ts";
 import { retell, retellAll } from "./retell.ts";
 import type { Traffic } from "./traffic.ts";
 
@@ -15,12 +17,13 @@ interface TrafficMetric {
 export class NodeMetrics {
   readonly #node: Node;
   readonly #registry: Registry;
-  readonly #gauges: readonly (readonly [gauge: Gauge | Counter, value: () => number])[];
+  readonly #gauges: readonly Lookup[];
   readonly #traffic: readonly TrafficMetric[];
   readonly #connections: Gauge<"transport" | "age">;
   readonly #sessions: Gauge<"state">;
   readonly #unsentBytes: Gauge;
   readonly #ready: Gauge;
+  readonly #drain: Gauge<"state">;
 
   constructor(node: Node) {
     this.#node = node;
@@ -35,6 +38,12 @@ export class NodeMetrics {
     this.#sessions = new Gauge({
       name: "holdfast_sessions",
       help: "Sessions by state: greeting (nothing was said yet), live (read all there is), lagging (did not), full (the client takes no more for now).",
+      labelNames: ["state"],
+      registers,
+    });
+    this.#drain = new Gauge({
+      name: "holdfast_drain_connections",
+      help: "While clients are asked to go elsewhere: told (asked, and still here), gone (since the start of the node) and left (not asked yet).",
       labelNames: ["state"],
       registers,
     });
@@ -64,7 +73,7 @@ export class NodeMetrics {
     return new Counter({ name, help, labelNames, registers: [this.#registry] });
   }
 
-  #defineGauges(): [Gauge | Counter, () => number][] {
+  #defineGauges(): Lookup[] {
     const node = this.#node;
     const hubs = () => node.hubs.stats();
     return [
@@ -78,6 +87,10 @@ export class NodeMetrics {
           "How many connections this node serves at most (connectionsMax).",
         ),
         () => node.limits.connectionsMax,
+      ],
+      [
+        this.#gauge("holdfast_draining", "1 while the node goes away, else 0."),
+        () => (node.isDraining ? 1 : 0),
       ],
       [
         this.#counter(
@@ -120,23 +133,7 @@ export class NodeMetrics {
         this.#counter("holdfast_page_events_total", "Events in JSON pages, for polls and long polls."),
         () => node.meters.pageEvents,
       ],
-      ...this.#defineLog(),
-    ];
-  }
-
-  #defineLog(): [Gauge | Counter, () => number][] {
-    const { memory } = this.#node;
-    if (memory === undefined) return [];
-    return [
-      [
-        this.#gauge("holdfast_log_channels", "Channels in the log in this process."),
-        () => memory.stats().channels,
-      ],
-      [this.#gauge("holdfast_log_events", "Events in the log in this process."), () => memory.stats().events],
-      [
-        this.#gauge("holdfast_log_bytes", "What the log in this process charges to memory.bytesMax."),
-        () => memory.stats().bytes,
-      ],
+      ...(node.memory === undefined ? [] : defineLog(this.#registry, node.memory)),
     ];
   }
 
@@ -213,6 +210,10 @@ export class NodeMetrics {
     const [census, isReady] = await Promise.all([takeCensus(node), node.readiness.isReady()]);
     this.#ready.set(isReady ? 1 : 0);
     this.#unsentBytes.set(census.unsentBytes);
+    const { size } = node.links;
+    this.#drain.set({ state: "told" }, census.moving);
+    this.#drain.set({ state: "gone" }, goneElsewhere(node));
+    this.#drain.set({ state: "left" }, size + node.waiters.size - census.moving);
     retellAll(
       this.#sessions,
       Array.from(census.sessions, ([state, count]) => [{ state }, count]),

@@ -14,7 +14,7 @@ export async function readMetrics(node: Node, exchange: Exchange): Promise<void>
 export async function answerMetrics(node: Node, exchange: Exchange): Promise<void> {
   parseParameters(exchange.query, []);
   const { peers } = node.settings;
-  const [own, others] = await Promise.all([node.exposition.families(), peers?.metrics()]);
+  const [own, others] = await Promise.all([node.exposition.families(), peers?.ask("metrics")]);
   const text =
     peers === undefined
       ? await formatFamilies(own)

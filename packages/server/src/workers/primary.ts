@@ -10,9 +10,11 @@ import type { Listening } from "../holdfast.ts";
 import type { ListenOptions } from "../listener.ts";
 import { thrownField } from "../log.ts";
 import { keepInMemory } from "../memory.ts";
+import type { Telling, Told } from "../metrics/peers.ts";
 import type { Stats } from "../node.ts";
 import { checkCapabilities, type HoldfastOptions, readOptions, type Settings } from "../options.ts";
 import type { Order } from "./messages.ts";
+import { PrimaryTelling } from "./primary-telling.ts";
 import { Slot, type SlotHost } from "./slot.ts";
 import { workerProcess } from "./worker.ts";
 
@@ -69,7 +71,8 @@ function youngSpace(): string[] {
 
 /** So many starts in a row fail in vain, while nobody serves, before a primary gives up. */
 const failuresMax = 5;
-const countMs = 1000;
+/** Who does not answer by then is left out. */
+const answerMs = 2000;
 /** Beyond its own deadline a worker has this long to be gone. */
 const graceMs = 5000;
 
@@ -94,6 +97,7 @@ class ClusterPrimary implements Primary, SlotHost {
   readonly #program: ClusterSettings;
   #giveUp: (error: Error) => void = () => {};
   #listen: ListenOptions = { port: 0 };
+  readonly #telling: PrimaryTelling;
   readonly #kill = () => {
     for (const slot of this.#slots) slot.kill();
   };
@@ -118,6 +122,11 @@ class ClusterPrimary implements Primary, SlotHost {
     const execArgv = [...process.execArgv, ...youngSpace()];
     this.#program = { exec: script, args: [...args], execArgv, stdio: [...workerProcess.stdio] };
     this.#slots = Array.from({ length: workers }, (_, index) => new Slot(index + 1, this));
+    this.#telling = new PrimaryTelling({
+      slots: this.#slots,
+      memory: broker instanceof MemoryBroker ? broker : undefined,
+      followed: () => this.#host?.followed ?? 0,
+    });
     // Whatever ends this process, its workers are not to wait until they notice.
     process.on("exit", this.#kill);
   }
@@ -163,6 +172,17 @@ class ClusterPrimary implements Primary, SlotHost {
     return { do: "serve", worker, listen: this.#listen, ...(broker === undefined ? {} : { broker }) };
   }
 
+  async gather(asker: number, what: keyof Telling): Promise<readonly Told<Telling[keyof Telling]>[]> {
+    const others = this.#slots.filter(({ number }) => number !== asker);
+    const told = await Promise.all(
+      others.map(async (slot) => {
+        const answer = await slot.ask(what, answerMs);
+        return { worker: `${slot.number}`, ...(answer === undefined ? {} : { told: answer }) };
+      }),
+    );
+    return [...told, { worker: "primary", told: await this.#telling.tell(what) }];
+  }
+
   failing(why: string): void {
     if (this.#slots.some(({ url, failures }) => url !== undefined || failures < failuresMax)) return;
     this.#giveUp(new WorkersError(`No worker can serve; the last one ended with ${why}.`));
@@ -186,7 +206,7 @@ class ClusterPrimary implements Primary, SlotHost {
 
   async stats(): Promise<PrimaryStats> {
     const workers = this.#slots.map(async (slot): Promise<WorkerStats> => {
-      const stats = await slot.count(countMs);
+      const stats = await slot.ask("count", answerMs);
       const { number: worker, pid, replaced } = slot;
       return { worker, pid, replaced, ...(stats === undefined ? {} : { stats }) };
     });
@@ -202,6 +222,7 @@ class ClusterPrimary implements Primary, SlotHost {
     clearTimeout(timer);
     process.off("exit", this.#kill);
     this.#deadlines.stop();
+    this.#telling.stop();
     await this.#broker?.stop();
   }
 }

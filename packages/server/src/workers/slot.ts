@@ -4,10 +4,10 @@ import { decodeMessage, encodeMessage, type Guest, type Reply, type Request } fr
 import type { LobbyExchange } from "@holdfast/core/server";
 import type { CloseOptions } from "../calm/drain.ts";
 import type { Logger } from "../log.ts";
-import type { Stats } from "../node.ts";
+import type { Telling, Told } from "../metrics/peers.ts";
 import { Line } from "./line.ts";
 import { WorkerLobbies } from "./lobbies.ts";
-import type { Order, Report } from "./messages.ts";
+import type { Answers, Order, Report } from "./messages.ts";
 import { workerProcess } from "./worker.ts";
 
 /** What a primary offers to the place of each of its workers. */
@@ -22,6 +22,8 @@ export interface SlotHost {
   readonly presenceGraceMs: number;
   /** Lets a worker to the log, where the primary keeps it. */
   welcome(line: { readonly isFull: boolean; send(reply: Reply): void }): Guest | undefined;
+  /** What all processes but this worker have to tell. */
+  gather(asker: number, what: keyof Telling): Promise<readonly Told<Telling[keyof Telling]>[]>;
   /** A worker could not serve, or ended unasked. */
   failing(why: string): void;
 }
@@ -64,8 +66,8 @@ export class Slot {
   #isAsked = false;
   #isClosed = false;
   #timer: NodeJS.Timeout | undefined;
-  #counts = 0;
-  readonly #counting = new Map<number, (stats: Stats | undefined) => void>();
+  #asked = 0;
+  readonly #asking = new Map<number, (answer: Answers[keyof Answers] | undefined) => void>();
   #settled: (() => void) | undefined;
   #vacated: (() => void) | undefined;
 
@@ -136,9 +138,11 @@ export class Slot {
       clearTimeout(this.#timer);
       this.url = report.url;
       this.#settled?.();
-    } else if (report.tell === "counted") {
-      this.#counting.get(report.id)?.(report.stats);
-      this.#counting.delete(report.id);
+    } else if (report.tell === "answer") {
+      this.#asking.get(report.id)?.(report.answer);
+      this.#asking.delete(report.id);
+    } else if (report.tell === "ask") {
+      void this.#gather(report);
     } else if (!this.#isAsked) {
       this.#isAsked = true;
       this.#order({ do: "close" });
@@ -149,8 +153,8 @@ export class Slot {
     clearTimeout(this.#timer);
     this.#guest?.gone();
     this.#lobbies?.gone(this.#host.presenceGraceMs);
-    for (const answer of this.#counting.values()) answer(undefined);
-    this.#counting.clear();
+    for (const answer of this.#asking.values()) answer(undefined);
+    this.#asking.clear();
     if (!this.#isClosed) this.#replace(how);
     this.url = undefined;
     this.#worker = undefined;
@@ -177,20 +181,27 @@ export class Slot {
     if (!wasAsked) setImmediate(() => this.#host.failing(how));
   }
 
-  /** What the worker holds and does; undefined when it does not say in time. */
-  count(timeoutMs: number): Promise<Stats | undefined> {
+  async #gather({ id, what }: Extract<Report, { tell: "ask" }>): Promise<void> {
+    const line = this.#line;
+    const told = await this.#host.gather(this.number, what);
+    // Another worker may have this place by now, with questions of its own.
+    if (this.#line === line) this.#order({ do: "hear", id, told });
+  }
+
+  /** What the worker has to tell; undefined when it does not in time. */
+  ask<What extends keyof Answers>(what: What, timeoutMs: number): Promise<Answers[What] | undefined> {
     if (this.url === undefined) return Promise.resolve(undefined);
-    const id = this.#counts++;
+    const id = this.#asked++;
     return new Promise((resolve) => {
       const timer = setTimeout(() => {
-        this.#counting.delete(id);
+        this.#asking.delete(id);
         resolve(undefined);
       }, timeoutMs);
-      this.#counting.set(id, (stats) => {
+      this.#asking.set(id, (answer) => {
         clearTimeout(timer);
-        resolve(stats);
+        resolve(answer as Answers[What] | undefined);
       });
-      this.#order({ do: "count", id });
+      this.#order({ do: "answer", id, what });
     });
   }
 

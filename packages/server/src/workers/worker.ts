@@ -13,7 +13,8 @@ import { type Logger, stderrLogger, thrownField } from "../log.ts";
 import type { HoldfastOptions } from "../options.ts";
 import { Line, type Topic } from "./line.ts";
 import { PrimaryNeighbours } from "./lobbies.ts";
-import type { Order, Report } from "./messages.ts";
+import type { Answers, Order, Report } from "./messages.ts";
+import { PrimaryPeers } from "./peers.ts";
 
 export interface WorkerOptions {
   /** How the worker goes away when the primary does not say how. */
@@ -49,6 +50,7 @@ export class Place {
   readonly #order = Promise.withResolvers<ServeOrder>();
   #remote: RemoteBroker | undefined;
   readonly #neighbours: PrimaryNeighbours;
+  readonly #peers: PrimaryPeers;
   #log: Logger = stderrLogger;
   #holdfast: Holdfast | undefined;
   #close: CloseOptions = {};
@@ -74,6 +76,7 @@ export class Place {
       ended: lost,
     });
     this.#neighbours = new PrimaryNeighbours((text) => this.#line.send("lobby", text));
+    this.#peers = new PrimaryPeers(`${number}`, (id, what) => this.#tell({ tell: "ask", id, what }));
     // A signal to the whole group reaches the primary too, which says when it is this worker's turn.
     for (const signal of ["SIGINT", "SIGTERM"] as const)
       process.on(signal, () => this.#tell({ tell: "asked" }));
@@ -93,7 +96,12 @@ export class Place {
     const description = this.#broker;
     const log = options.logger ?? stderrLogger;
     this.#log = (entry) => log({ ...entry, worker: this.number });
-    let own: HoldfastOptions = { ...options, logger: this.#log, neighbours: this.#neighbours };
+    let own: HoldfastOptions = {
+      ...options,
+      logger: this.#log,
+      neighbours: this.#neighbours,
+      peers: this.#peers,
+    };
     if (description !== undefined) {
       const remote = new RemoteBroker({
         ...description,
@@ -139,8 +147,14 @@ export class Place {
   #obey(order: Order): void {
     if (order.do === "serve") this.#order.resolve(order);
     else if (order.do === "close") this.#leave(order.options ?? this.#close);
-    else if (this.#holdfast !== undefined)
-      this.#tell({ tell: "counted", id: order.id, stats: this.#holdfast.stats() });
+    else if (order.do === "hear") this.#peers.hear(order.id, order.told);
+    else void this.#answer(order.id, order.what);
+  }
+
+  async #answer(id: number, what: keyof Answers): Promise<void> {
+    if (this.#holdfast === undefined) return;
+    const answer = what === "count" ? this.#holdfast.stats() : await this.#holdfast.tell(what);
+    this.#tell({ tell: "answer", id, answer });
   }
 
   #leave(how: CloseOptions): void {
