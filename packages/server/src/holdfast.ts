@@ -14,9 +14,10 @@ import { type AttachableServer, attach } from "./attachment.ts";
 import { type CloseOptions, Drain } from "./calm/drain.ts";
 import { Front } from "./front.ts";
 import { Listener, type ListenOptions } from "./listener.ts";
-import type { Families } from "./metrics/exposition.ts";
+import { formatFamilies } from "./metrics/exposition.ts";
 import type { NodeReport } from "./metrics/report.ts";
 import { Node, type Stats } from "./node.ts";
+import { OperationsListener } from "./operations.ts";
 import { ConfigurationError, checkCapabilities, type HoldfastOptions, readOptions } from "./options.ts";
 
 export interface PublishOptions {
@@ -38,6 +39,8 @@ export interface AttachOptions {
 export interface Listening {
   /** Where the node is, as in `http://127.0.0.1:7070`. */
   readonly url: string;
+  /** Where the listener for operations is, if there is one. */
+  readonly operationsUrl?: string;
 }
 
 /** A node: the server's side of everything in PROTOCOL.md. */
@@ -61,8 +64,10 @@ export interface Holdfast {
   /** Closes a channel: its readers are told the end once they have read it all. Rules END-1, PUB-2. */
   closeChannel(channel: string): Promise<{ readonly cursor: string }>;
   stats(): Stats;
-  /** What `GET /metrics` and `GET /stats` say of this node alone: families as prom-client has them, and a report for people. */
-  tell<What extends "metrics" | "stats">(what: What): Promise<{ metrics: Families; stats: NodeReport }[What]>;
+  /** What `GET /metrics` says of this node alone, for an application that has such a page of its own. Rule SEE-1. */
+  metrics(): Promise<string>;
+  /** What `GET /stats` says of this node alone. Rule SEE-3. */
+  report(): Promise<NodeReport>;
   /**
    * Goes away without losing anything: resolves when everybody has gone, or was cut off. Called again, it lets everybody
    * go who is left.
@@ -72,12 +77,18 @@ export interface Holdfast {
 
 /** Creates a node. Throws a `ConfigurationError` that names every mistake in the options. */
 export function createHoldfast(options: HoldfastOptions = {}): Holdfast {
+  return assemble(options).holdfast;
+}
+
+/** A node with its public face, for those who serve it as a worker. */
+export function assemble(options: HoldfastOptions): { readonly node: Node; readonly holdfast: Holdfast } {
   const settings = readOptions(options);
   const node = new Node(settings);
   checkCapabilities(node.broker, options.namespaces);
   const front = new Front(node);
   const listeners = new Set<Listener>();
   const attachments = new Set<() => void>();
+  let operations: Promise<OperationsListener> | undefined;
   let closing: Promise<void> | undefined;
 
   const close = async (drain: Drain): Promise<void> => {
@@ -99,15 +110,20 @@ export function createHoldfast(options: HoldfastOptions = {}): Holdfast {
     if (connections > 0) node.log({ level: "warn", message, connections });
     for (const detach of attachments) detach();
     await node.stop();
+    await (await operations?.catch(() => undefined))?.close();
   };
 
-  return {
-    async listen(where) {
-      if (closing !== undefined) throw wasClosed();
-      const listener = await Listener.open(node, front, where);
-      listeners.add(listener);
-      return { url: listener.url };
-    },
+  const listen = async (where: ListenOptions): Promise<Listening> => {
+    if (closing !== undefined) throw wasClosed();
+    if (settings.operations !== undefined) operations ??= OperationsListener.open(node, settings.operations);
+    const besides = await operations;
+    const listener = await Listener.open(node, front, where);
+    listeners.add(listener);
+    return { url: listener.url, ...(besides === undefined ? {} : { operationsUrl: besides.url }) };
+  };
+
+  const holdfast: Holdfast = {
+    listen,
     attach(server, { path = "" } = {}) {
       if (path !== "" && !/^(?:\/[^/?#]+)+$/.test(path)) {
         throw new ConfigurationError(['"path" begins with "/" and does not end with it, as in "/live".']);
@@ -145,7 +161,8 @@ export function createHoldfast(options: HoldfastOptions = {}): Holdfast {
       return { cursor: formatCursor({ epoch, offset: head }) };
     },
     stats: () => node.stats(),
-    tell: (what) => node.tell(what),
+    metrics: async () => await formatFamilies(await node.tell("metrics")),
+    report: () => node.tell("stats"),
     close(how = {}) {
       if (closing === undefined) {
         node.drain = new Drain(node, how);
@@ -154,6 +171,7 @@ export function createHoldfast(options: HoldfastOptions = {}): Holdfast {
       return closing;
     },
   };
+  return { node, holdfast };
 }
 
 function wasClosed(): HoldfastError {

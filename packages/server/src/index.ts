@@ -14,7 +14,9 @@ export {
 } from "./holdfast.ts";
 export type { ListenOptions } from "./listener.ts";
 export type { LogEntry, Logger, LogLevel } from "./log.ts";
+export type { NodeReport } from "./metrics/report.ts";
 export type { Stats } from "./node.ts";
+export type { OperationsOptions } from "./operations.ts";
 export {
   type BrokerSetting,
   ConfigurationError,

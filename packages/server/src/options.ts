@@ -14,6 +14,7 @@ import { type AuthOptions, type AuthSettings, authSchema, letsIn, readAuth } fro
 import { namesAddresses, type ProxyHeader } from "./limits/proxies.ts";
 import { guardLog, type Logger, type LogLevel, logLevels, stderrLogger } from "./log.ts";
 import type { Peers } from "./metrics/peers.ts";
+import type { OperationsOptions } from "./operations.ts";
 
 /** The part of a client's request by which it may be known. */
 export interface ConnectionRequest {
@@ -83,6 +84,8 @@ export interface HoldfastOptions {
   readonly logger?: Logger;
   /** The least that is logged; `debug` has a line for each connection and refusal. `info` unless given, `warn` without a `logger`. */
   readonly logLevel?: LogLevel;
+  /** Opens a second listener for health, metrics and stats with the first call of `listen`: whoever reaches it needs no token. */
+  readonly operations?: OperationsOptions;
   /** The other processes of the same port, which `/metrics` and `/stats` are to answer for as well. */
   readonly peers?: Peers;
   /**
@@ -112,6 +115,7 @@ export interface Settings {
   readonly logger: Logger;
   readonly logLevel: LogLevel;
   readonly peers: Peers | undefined;
+  readonly operations: OperationsOptions | undefined;
   readonly neighbours: Neighbours | undefined;
   readonly origins: readonly string[];
   /** Undefined: nobody said whether there are any. */
@@ -233,6 +237,12 @@ const schema = v.strictObject({
   compression: v.optional(compression),
   logger: v.optional(aFunction),
   logLevel: v.optional(v.picklist(logLevels, `must be one of ${logLevels.join(", ")}`)),
+  operations: v.optional(
+    v.strictObject(
+      { port: wholeFrom(0), host: v.optional(v.string("must be a host name or an IP address")) },
+      "must be an object of settings",
+    ),
+  ),
   peers: v.optional(
     v.custom<Peers>(
       (value) => typeof value === "object" && value !== null && "ask" in value,
@@ -330,6 +340,7 @@ export function readOptions(options: HoldfastOptions): Settings {
     logger: guardLog(options.logger ?? stderrLogger, logLevel),
     logLevel,
     peers: options.peers,
+    operations: options.operations,
     neighbours: options.neighbours,
     origins: options.origins ?? [],
     trustedProxies: options.trustedProxies,

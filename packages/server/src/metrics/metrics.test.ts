@@ -290,13 +290,13 @@ test("[SEE-1] several nodes in one process count apart", async (t) => {
   assert.equal(sumOf(await scrape(other), "holdfast_published_events_total"), 0);
 });
 
-test("[SEE-2] [HTTP-3] where the node authenticates, metrics take admin on everything; health takes nothing", async (t) => {
+test("[SEE-2] [HTTP-3] where the node authenticates, metrics and stats take admin on everything; health takes nothing", async (t) => {
   const { url } = await startNode(t, {
     authenticate: (token) => (token === undefined ? null : { user: token }),
     authorize: ({ user }, action, channel) => user === "operator" && action === "admin" && channel === "**",
   });
   const as = (token: string) => ({ headers: { Authorization: `Bearer ${token}` } });
-  for (const path of ["/metrics"]) {
+  for (const path of ["/metrics", "/stats"]) {
     assert.deepEqual(await outcome(call(url + path)), [401, "unauthenticated"]);
     assert.deepEqual(await outcome(call(url + path, as("ada"))), [403, "forbidden"]);
     assert.equal((await call(url + path, as("operator"))).status, 200);

@@ -90,7 +90,7 @@ export class NodeMetrics {
       ],
       [
         this.#gauge("holdfast_draining", "1 while the node goes away, else 0."),
-        () => (node.isDraining ? 1 : 0),
+        () => (node.isLeaving ? 1 : 0),
       ],
       [
         this.#counter(

@@ -165,7 +165,7 @@ export async function reportNode(node: Node): Promise<NodeReport> {
       startedAt: new Date(node.startedAt).toISOString(),
       uptimeSeconds: Math.round((node.clock.now() - node.startedAt) / 1000),
       isReady,
-      isDraining: node.isDraining,
+      isDraining: node.isLeaving,
     },
     process: reportProcess(loop),
     connections: {

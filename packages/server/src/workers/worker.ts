@@ -8,8 +8,9 @@ import {
   type Reply,
 } from "@holdfast/core/broker";
 import type { CloseOptions } from "../calm/drain.ts";
-import { createHoldfast, type Holdfast } from "../holdfast.ts";
+import { assemble, type Holdfast } from "../holdfast.ts";
 import { type Logger, stderrLogger, thrownField } from "../log.ts";
+import type { Node } from "../node.ts";
 import type { HoldfastOptions } from "../options.ts";
 import { Line, type Topic } from "./line.ts";
 import { PrimaryNeighbours } from "./lobbies.ts";
@@ -53,6 +54,7 @@ export class Place {
   readonly #peers: PrimaryPeers;
   #log: Logger = stderrLogger;
   #holdfast: Holdfast | undefined;
+  #node: Node | undefined;
   #close: CloseOptions = {};
   readonly #closed = Promise.withResolvers<void>();
   #hasLeft = false;
@@ -118,8 +120,10 @@ export class Place {
       const { memory: _, ...others } = own;
       own = { ...others, broker: () => remote };
     }
-    this.#holdfast = createHoldfast(own);
-    return this.#holdfast;
+    const { node, holdfast } = assemble(own);
+    this.#node = node;
+    this.#holdfast = holdfast;
+    return holdfast;
   }
 
   /** Listens where the primary says, and does what it orders. Resolves when this worker has left in peace. */
@@ -152,8 +156,8 @@ export class Place {
   }
 
   async #answer(id: number, what: keyof Answers): Promise<void> {
-    if (this.#holdfast === undefined) return;
-    const answer = what === "count" ? this.#holdfast.stats() : await this.#holdfast.tell(what);
+    if (this.#node === undefined) return;
+    const answer = what === "count" ? this.#node.stats() : await this.#node.tell(what);
     this.#tell({ tell: "answer", id, answer });
   }
 
