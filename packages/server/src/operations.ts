@@ -8,6 +8,7 @@ import { isLoopbackHost } from "./origins.ts";
 import { answerLive, answerReady } from "./routes/health.ts";
 import { answerMetrics } from "./routes/metrics.ts";
 import { answerStats } from "./routes/stats.ts";
+import type { Handler } from "./routes.ts";
 
 /** Where those who look after a node find it without a token. */
 export interface OperationsOptions {
@@ -17,7 +18,7 @@ export interface OperationsOptions {
   readonly host?: string;
 }
 
-const paths = new Map([
+const paths: ReadonlyMap<string, Handler> = new Map([
   ["/health/live", answerLive],
   ["/health/ready", answerReady],
   ["/metrics", answerMetrics],
@@ -97,7 +98,8 @@ async function answer(
       exchange.carry({ Allow: "GET, HEAD" });
       throw new HoldfastError("method_not_allowed", "This path takes GET and HEAD.");
     }
-    await handler(node, exchange);
+    const answered: Promise<void> = handler(node, exchange, "");
+    await answered;
   } catch (thrown) {
     exchange.fail(thrown);
   }
