@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { ServerHttp2Stream } from "node:http2";
 import { constants } from "node:http2";
 import { type Bytes, HoldfastError, toHoldfastError } from "@holdfast/protocol";
+import { askBack } from "./calm/ask-back.ts";
 import { type Content, type Representation, represent } from "./compression/content.ts";
 import type { Coding } from "./compression/content-coding.ts";
 import { codedTag } from "./entity-tag.ts";
@@ -207,8 +208,8 @@ export class Exchange {
     this.onClose(() => cancel());
   }
 
-  /** Answers with an outcome; once the answer has begun, ends it instead. */
-  fail(thrown: unknown): void {
+  /** Answers with an outcome; once the answer has begun, ends it instead. `isStream`: a plain event stream was asked for. */
+  fail(thrown: unknown, isStream = false): void {
     logRefusal(this.#node, this.request, this.path, thrown);
     if (this.response.headersSent) {
       this.response.destroy();
@@ -216,9 +217,10 @@ export class Exchange {
     }
     const error = toHoldfastError(thrown);
     this.traffic.refused(error.code);
-    const { headers, body } = problemAnswer(error);
+    const asking = isStream ? askBack(error) : undefined;
+    const { headers, body } = asking ?? problemAnswer(error);
     const id = requestIdOf(this.request, this.#node);
-    this.answer(error.status, body, { ...headers, "X-Request-Id": id });
+    this.answer(asking?.status ?? error.status, body, { ...headers, "X-Request-Id": id });
   }
 
   #hasUnreadBody(): boolean {

@@ -6,7 +6,7 @@ import { framings, type WebSocketFramings } from "@holdfast/core/server";
 import { HoldfastError, toHoldfastError } from "@holdfast/protocol";
 import type { WebSocket, WebSocketServer } from "ws";
 import { noteContinue } from "./body.ts";
-import { askBack } from "./calm/ask-back.ts";
+import { wantsStream } from "./calm/ask-back.ts";
 import { extendDeflate, negotiateDeflate } from "./compression/deflate-extension.ts";
 import { ClientGone, Exchange, splitTarget } from "./exchange.ts";
 import { LentSocket } from "./lent-socket.ts";
@@ -161,8 +161,8 @@ export class Front {
         exchange.carry({ Allow: methodsOf(route) });
         throw methodNotAllowed(route, method);
       }
-      const answered: Promise<void> = handler(node, exchange, channel);
-      await answered;
+      const answer = () => handler(node, exchange, channel);
+      await (this.#comesToStay(exchange, route) ? this.#letIn(answer) : answer());
     } catch (thrown) {
       this.#fail(exchange, thrown, route);
     }
@@ -187,6 +187,22 @@ export class Front {
     checkUnambiguous(request);
   }
 
+  /** Whether a request opens what lasts: it is these that come all together. */
+  #comesToStay(exchange: Exchange, { streams = false, upgrades = false }: Route): boolean {
+    return streams ? wantsStream(exchange) : upgrades && exchange.request.method === "POST";
+  }
+
+  /** Finds out who a newcomer is and begins to serve it, unless too many come. Rule CALM-8. */
+  async #letIn<T>(begin: () => Promise<T>): Promise<T> {
+    const { pressure } = this.#node;
+    pressure.arrive();
+    try {
+      return await begin();
+    } finally {
+      pressure.arrived();
+    }
+  }
+
   #answerOptions(exchange: Exchange, methods: string): void {
     const asksFor = exchange.header("access-control-request-method");
     exchange.answer(204, undefined, {
@@ -200,7 +216,7 @@ export class Front {
       exchange.response.destroy();
       return;
     }
-    if (route?.streams !== true || !askBack(exchange, thrown)) exchange.fail(thrown);
+    exchange.fail(thrown, route?.streams === true && wantsStream(exchange));
   }
 
   /** Whether an upgrade is ours to answer, so that it is no matter for anybody else. */
@@ -232,7 +248,9 @@ export class Front {
       node.origins.admit(request);
       const client = node.clientOf(request);
       node.admit(client);
-      const open = await openWebSocket(node, request, target.found.channelText, target.query);
+      const open = await this.#letIn(() =>
+        openWebSocket(node, request, target.found.channelText, target.query),
+      );
       socket.off("error", fail);
       if (socket.destroyed) return;
       // All who are here may have been told to go meanwhile.

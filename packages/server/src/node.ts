@@ -14,6 +14,7 @@ import type { AuditEntry } from "./audit.ts";
 import { Gatekeeper } from "./auth/gatekeeper.ts";
 import { withDeadline } from "./broker-deadline.ts";
 import type { Drain, DrainStats } from "./calm/drain.ts";
+import { Pressure } from "./calm/pressure.ts";
 import { NodeCompression } from "./compression/node-compression.ts";
 import { Deadlines, type Timed } from "./deadlines.ts";
 import { drawText } from "./draw.ts";
@@ -117,6 +118,7 @@ export class Node {
   connections = 0;
   readonly refusals: RefusalCount;
   readonly #files: FileWatch;
+  readonly pressure: Pressure;
   /** Goes away, and says so by its readiness; everything else is served as before. Rule CALM-1. */
   isLeaving = false;
   /** Lets its clients go: takes in nobody who would stay. Rule CALM-5. */
@@ -183,6 +185,13 @@ export class Node {
       onDelivered: this.meters.delivery.delivered,
     });
     this.readiness = new Readiness(this);
+    this.pressure = new Pressure({
+      limits: this.limits,
+      now: () => performance.now(),
+      nextTurn: setImmediate,
+      random: Math.random,
+      refused: (limit) => this.meters.refused(limit),
+    });
     this.compression = settings.compression && new NodeCompression(settings.compression);
     this.tick.deliverFrom(this.hubs);
     this.deadlines.add(this.hubs);

@@ -143,6 +143,7 @@ const mayBeZero = new Set<keyof Limits>([
   "presenceGraceMs",
   "expiryGraceMs",
   "connectionAgeMsMax",
+  "loopDelayMsMax",
   "connectionsPerUserMax",
   "connectionsPerAddressMax",
   "handshakesPerSecond",

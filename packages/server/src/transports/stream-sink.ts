@@ -140,9 +140,10 @@ export class StreamSink extends BufferedSink {
 
   /** The stream is over before it began. Rule SSE-5. */
   #answer(farewell: Farewell): void {
-    if (farewell.kind === "refused") this.#exchange?.fail(farewell.error);
+    const isPlain = this.#errors === undefined;
+    if (farewell.kind === "refused") this.#exchange?.fail(farewell.error, isPlain);
     else if (farewell.kind === "ended") this.#exchange?.answer(204, undefined);
-    else this.#exchange?.fail(new HoldfastError("draining"));
+    else this.#exchange?.fail(new HoldfastError("draining"), isPlain);
   }
 
   /** A stream has no input. */
