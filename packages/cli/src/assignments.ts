@@ -17,7 +17,7 @@ const form = "looks like limits.heartbeatMs=5000 or namespaces.chat.retention.ev
  */
 function parseAssignment(text: string, where: string, mistakes: string[]): Assignment | undefined {
   const [, root, rest, value] =
-    /^(limits|memory|namespaces|compression|close)\.([^=]+)=(.*)$/.exec(text) ??
+    /^(limits|memory|namespaces|compression|close|auth)\.([^=]+)=(.*)$/.exec(text) ??
     /^(brokerDeadlineMs|compression)()=(.*)$/.exec(text) ??
     [];
   const path = root === undefined || rest === undefined ? undefined : pathOf(root, rest);
@@ -30,7 +30,7 @@ function parseAssignment(text: string, where: string, mistakes: string[]): Assig
 
 function pathOf(root: string, rest: string): readonly string[] | undefined {
   if (rest === "") return [root];
-  if (root !== "namespaces") return [root, rest];
+  if (root !== "namespaces") return [root, ...rest.split(".")];
   // A namespace's name may have dots itself.
   const [, name, ...setting] = /^(.+?)\.(?:(retention)\.)?([^.]+)$/.exec(rest) ?? [];
   if (name === undefined) return undefined;

@@ -10,7 +10,7 @@ import type { LogFormat } from "./log.ts";
 export interface Config extends HoldfastOptions {
   /** 0 to 65535; 0 takes any free port. 7070 unless given. */
   readonly port?: number;
-  /** 127.0.0.1 unless given. Others need `authenticate` and `authorize`, or `open`. */
+  /** 127.0.0.1 unless given. Others need `auth`, or `authenticate` and `authorize`, or `open`. */
   readonly host?: string;
   /** Paths of PEM files, seen from the working directory; with both the server speaks HTTPS and HTTP/2. */
   readonly tlsCert?: string;

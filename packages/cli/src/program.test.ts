@@ -22,7 +22,8 @@ test("--version prints the version, and nothing else", async (t) => {
 test("--help names the commands, where settings come from, and every exit code", async (t) => {
   const { code, stdout, stderr } = await run(t, ["--help"]);
   assert.deepEqual([code, stderr], [0, ""]);
-  for (const name of ["serve", "publish", "subscribe"]) assert.match(stdout, new RegExp(`^  ${name} `, "m"));
+  for (const name of ["serve", "publish", "subscribe", "token", "key"])
+    assert.match(stdout, new RegExp(`^  ${name} `, "m"));
   assert.match(stdout, /HOLDFAST_\* variables, and from holdfast\.config\.ts/);
   const [, codes = ""] = stdout.split("Exit codes:");
   assert.deepEqual(

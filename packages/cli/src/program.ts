@@ -11,6 +11,8 @@ const commands: readonly { name: string; summary: string; load(): Promise<Comman
   { name: "serve", summary: "run a server", load: () => import("./commands/serve.ts") },
   { name: "publish", summary: "put events into a channel", load: () => import("./commands/publish.ts") },
   { name: "subscribe", summary: "follow channels", load: () => import("./commands/subscribe.ts") },
+  { name: "token", summary: "sign a token, for development", load: () => import("./commands/token.ts") },
+  { name: "key", summary: "make an API key", load: () => import("./commands/key.ts") },
 ];
 
 const help = `

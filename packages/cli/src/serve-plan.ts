@@ -1,4 +1,5 @@
 import { availableParallelism } from "node:os";
+import { isRecord } from "@holdfast/protocol";
 import {
   type CloseOptions,
   ConfigurationError,
@@ -13,7 +14,14 @@ import { type Assigned, assign, type Values } from "./assignments.ts";
 import { loadConfig } from "./config-file.ts";
 import { exitCodes, Failure } from "./exit-codes.ts";
 import { loggerFor } from "./log.ts";
-import { checkVariables, resolveSettings, type Sources, serveSettings, type ValuesOf } from "./settings.ts";
+import {
+  checkVariables,
+  resolveSettings,
+  type Sources,
+  secretVariable,
+  serveSettings,
+  type ValuesOf,
+} from "./settings.ts";
 import { readTlsFiles } from "./tls-files.ts";
 
 /** A server that is ready to listen. */
@@ -64,7 +72,8 @@ export async function planServer<Server extends Pick<Holdfast, "close">>(
   const settings = resolveSettings(serveSettings, { flags, env, config }, mistakes);
   const { host = "127.0.0.1", port = 7070 } = settings;
   const tls = readTlsFiles(settings.tlsCert, settings.tlsKey, mistakes);
-  const assigned = assign(config?.values ?? {}, flags.set ?? [], env["HOLDFAST_SET"], mistakes);
+  const set = assign(config?.values ?? {}, flags.set ?? [], env["HOLDFAST_SET"], mistakes);
+  const assigned = withSecret(set, env[secretVariable]);
   const locate = (sentence: string) => located(sentence, assigned, config?.file);
   const close = readClose(assigned.values["close"], (sentence) => mistakes.push(locate(sentence)));
   const logger = chooseLogger(settings.log, config?.values["logger"]);
@@ -93,6 +102,20 @@ function optionsOf(
     ...(open === undefined ? {} : { open }),
     ...(origins === undefined ? {} : { origins }),
     logger,
+  };
+}
+
+/** A secret in the environment is one more key that tokens may be signed with; what is wrong with it is said to be there. */
+function withSecret({ values, sources }: Assigned, secret: string | undefined): Assigned {
+  const { auth = {} } = values;
+  const { tokens = {} } = isRecord(auth) ? auth : {};
+  const { keys = [] } = isRecord(tokens) ? tokens : {};
+  // What is no such thing is refused as it stands.
+  if (!secret || !isRecord(auth) || !isRecord(tokens) || !Array.isArray(keys)) return { values, sources };
+  const all = [...(keys as unknown[]), { secret }];
+  return {
+    values: { ...values, auth: { ...auth, tokens: { ...tokens, keys: all } } },
+    sources: new Map([...sources, [`auth.tokens.keys.${keys.length}.secret`, secretVariable]]),
   };
 }
 
@@ -136,15 +159,19 @@ function located(sentence: string, { sources }: Assigned, file: string | undefin
   return file === undefined ? sentence : `${file}: ${sentence}`;
 }
 
-function checkExposure(host: string, { authenticate, open }: HoldfastOptions, mistakes: string[]): void {
-  if (open === true || authenticate !== undefined || isLoopbackHost(host)) return;
+function checkExposure(
+  host: string,
+  { auth, authenticate, open }: HoldfastOptions,
+  mistakes: string[],
+): void {
+  if (open === true || auth !== undefined || authenticate !== undefined || isLoopbackHost(host)) return;
   mistakes.push(
-    `On ${host} other machines could read and publish everything, as no authentication is configured. Give "authenticate" and "authorize" in holdfast.config.ts, or --open if that is meant.`,
+    `On ${host} other machines could read and publish everything, as no authentication is configured. Give HOLDFAST_TOKEN_SECRET, "auth" in holdfast.config.ts, or --open if that is meant.`,
   );
 }
 
-function admission({ authenticate, open }: HoldfastOptions): string {
-  if (authenticate !== undefined) return "with authentication";
+function admission({ auth, authenticate, open }: HoldfastOptions): string {
+  if (auth !== undefined || authenticate !== undefined) return "with authentication";
   if (open === true) return "open to everybody who can reach it";
   return "for this machine alone: no authentication is configured";
 }

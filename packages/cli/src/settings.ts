@@ -4,6 +4,9 @@ import * as v from "valibot";
 import type { Config } from "./config.ts";
 import { logFormats } from "./log.ts";
 
+/** The secret that tokens are signed with. A variable alone: every user of a machine can see flags. */
+export const secretVariable = "HOLDFAST_TOKEN_SECRET";
+
 /** Something that a flag, an environment variable or the config file may say, in this order of strength. */
 export interface Setting<Value> {
   /** The same in the config file. */
@@ -231,7 +234,7 @@ function mistakeOf({ isSecret, env }: Setting<unknown>, { value, where }: Given,
   return `${sentence} Kubernetes sets that for a Service named "holdfast": rename it, or set enableServiceLinks to false.`;
 }
 
-const others = ["HOLDFAST_CONFIG", "HOLDFAST_SET"];
+const others = ["HOLDFAST_CONFIG", "HOLDFAST_SET", secretVariable];
 
 /** Adds a sentence for each variable that is surely meant for us, and misspelt. */
 export function checkVariables(env: Sources["env"], mistakes: string[]): void {

@@ -12,13 +12,14 @@ import {
 } from "@holdfast/protocol";
 import { type AttachableServer, attach } from "./attachment.ts";
 import { type CloseOptions, Drain } from "./calm/drain.ts";
+import { ConfigurationError } from "./configuration-error.ts";
 import { Front } from "./front.ts";
 import { Listener, type ListenOptions } from "./listener.ts";
 import { formatFamilies } from "./metrics/exposition.ts";
 import type { NodeReport } from "./metrics/report.ts";
 import { Node, type Stats } from "./node.ts";
 import { OperationsListener } from "./operations.ts";
-import { ConfigurationError, checkCapabilities, type HoldfastOptions, readOptions } from "./options.ts";
+import { checkCapabilities, type HoldfastOptions, readOptions } from "./options.ts";
 
 export interface PublishOptions {
   readonly type?: string;

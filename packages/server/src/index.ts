@@ -1,10 +1,12 @@
 export type { AttachableServer } from "./attachment.ts";
 export type { AccessOptions, AccessRule } from "./auth/access-rules.ts";
-export { type ApiKey, createApiKey } from "./auth/api-keys.ts";
-export { type GrantForm, readGrants } from "./auth/grant-form.ts";
+export { type ApiKey, createApiKey, type NewApiKey } from "./auth/api-keys.ts";
+export type { GrantForm } from "./auth/grant-form.ts";
 export type { AuthOptions, JwksOptions, TokenOptions, WebhookOptions } from "./auth/options.ts";
+export { signToken, type TokenContents } from "./auth/sign-token.ts";
 export type { TokenKey } from "./auth/token-keys.ts";
 export type { CloseOptions } from "./calm/drain.ts";
+export { ConfigurationError } from "./configuration-error.ts";
 export {
   type AttachOptions,
   createHoldfast,
@@ -17,11 +19,10 @@ export type { LogEntry, Logger, LogLevel } from "./log.ts";
 export type { NodeReport } from "./metrics/report.ts";
 export type { Stats } from "./node.ts";
 export type { OperationsOptions } from "./operations.ts";
-export {
-  type BrokerSetting,
-  ConfigurationError,
-  type ConnectionRequest,
-  type HoldfastOptions,
-  type NamespaceOptions,
+export type {
+  BrokerSetting,
+  ConnectionRequest,
+  HoldfastOptions,
+  NamespaceOptions,
 } from "./options.ts";
 export { isLoopbackHost } from "./origins.ts";

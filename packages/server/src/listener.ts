@@ -4,13 +4,13 @@ import { createSecureServer, type Http2Session } from "node:http2";
 import type { AddressInfo, Server, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { HoldfastError } from "@holdfast/protocol";
+import { ConfigurationError } from "./configuration-error.ts";
 import { type Room, roomFor } from "./files.ts";
 import type { Front } from "./front.ts";
 import { LentSocket } from "./lent-socket.ts";
 import { SocketGate } from "./limits/socket-gate.ts";
 import { thrownField } from "./log.ts";
 import type { Node } from "./node.ts";
-import { ConfigurationError } from "./options.ts";
 import { isLoopbackHost } from "./origins.ts";
 
 export interface ListenOptions {

@@ -11,6 +11,8 @@ import { defaultLimits, type Limits } from "@holdfast/protocol";
 import * as v from "valibot";
 import type { AccessOptions } from "./auth/access-rules.ts";
 import { type AuthOptions, type AuthSettings, authSchema, letsIn, readAuth } from "./auth/options.ts";
+import { ConfigurationError } from "./configuration-error.ts";
+import { contradictions } from "./contradictions.ts";
 import { namesAddresses, type ProxyHeader } from "./limits/proxies.ts";
 import { guardLog, type Logger, type LogLevel, logLevels, stderrLogger } from "./log.ts";
 import type { Peers } from "./metrics/peers.ts";
@@ -122,19 +124,6 @@ export interface Settings {
   readonly trustedProxies: readonly string[] | undefined;
   readonly proxyHeader: ProxyHeader;
   namespace(name: string): NamespaceSettings;
-}
-
-/** A configuration that cannot be served; `mistakes` has a sentence for each. */
-export class ConfigurationError extends Error {
-  override readonly name = "ConfigurationError";
-  readonly mistakes: readonly string[];
-
-  constructor(mistakes: readonly string[]) {
-    super(
-      mistakes.length === 1 ? mistakes[0] : `The configuration has mistakes:\n- ${mistakes.join("\n- ")}`,
-    );
-    this.mistakes = mistakes;
-  }
 }
 
 /** These limits can be switched off by 0. */
@@ -266,54 +255,6 @@ function sentence(issue: v.BaseIssue<unknown>): string {
   return `The option "${path}" ${issue.message}.`;
 }
 
-/** What no single option is to blame for. */
-function contradictions(options: HoldfastOptions, limits: Limits): string[] {
-  const mistakes: string[] = [];
-  const { authenticate, authorize, auth } = options;
-  if (authenticate !== undefined && authorize === undefined && auth === undefined) {
-    mistakes.push(
-      'With "authenticate" the option "authorize" is needed; () => true lets every principal do everything, () => false only what its grants say.',
-    );
-  }
-  if (authorize !== undefined && authenticate === undefined && auth === undefined) {
-    mistakes.push('The option "authorize" needs "authenticate" or "auth", which say who is there.');
-  }
-  for (const [name, given] of Object.entries({ authenticate, auth })) {
-    if (options.open === true && given !== undefined) {
-      mistakes.push(`"open" and "${name}" contradict each other; give one.`);
-    }
-  }
-  for (const [name, given] of Object.entries({ authenticate, authorize })) {
-    if (given !== undefined && auth?.webhook?.[name as "authenticate" | "authorize"] !== undefined) {
-      mistakes.push(`"${name}" and "auth.webhook.${name}" answer the same question; give one.`);
-    }
-  }
-  for (const [name, { access }] of Object.entries(options.namespaces ?? {})) {
-    if (access !== undefined && authenticate === undefined && auth === undefined) {
-      mistakes.push(
-        `The option "namespaces.${name}.access" needs "auth" or "authenticate"; without them everybody may do everything.`,
-      );
-    }
-  }
-  if (options.broker !== undefined && options.memory !== undefined) {
-    mistakes.push('"memory" bounds the log in this process; with a "broker" there is none.');
-  }
-  for (const [smaller, larger] of ordered) {
-    if (limits[smaller] > limits[larger]) {
-      mistakes.push(
-        `"limits.${smaller}" (${limits[smaller]}) must not exceed "limits.${larger}" (${limits[larger]}).`,
-      );
-    }
-  }
-  return mistakes;
-}
-
-const ordered: readonly (readonly [keyof Limits, keyof Limits])[] = [
-  ["pageEventsDefault", "pageEventsMax"],
-  ["eventBytesMax", "messageBytesMax"],
-  ["streamChannelsMax", "subscriptionsMax"],
-];
-
 /** Checks options and fills in what they leave open; throws a `ConfigurationError` that lists every mistake. */
 export function readOptions(options: HoldfastOptions): Settings {
   const checked = v.safeParse(schema, options);
@@ -321,7 +262,8 @@ export function readOptions(options: HoldfastOptions): Settings {
   const limits: Limits = { ...defaultLimits, ...options.limits };
   const mistakes = contradictions(options, limits);
   const auth = readAuth(options.auth ?? {}, options.namespaces ?? {}, mistakes);
-  if (options.auth !== undefined && options.authenticate === undefined && !letsIn(auth)) {
+  const needsAuth = options.auth !== undefined && options.authenticate === undefined;
+  if (mistakes.length === 0 && needsAuth && !letsIn(auth)) {
     mistakes.push(
       'The option "auth" lets nobody in; give it tokens, keys, anonymous grants or a webhook that authenticates.',
     );

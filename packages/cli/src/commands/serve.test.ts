@@ -76,7 +76,7 @@ test("[AUTH] without authentication another host than this machine's is refused,
   assert.equal(code, 2);
   assert.equal(
     stderr,
-    'holdfast: On 0.0.0.0 other machines could read and publish everything, as no authentication is configured. Give "authenticate" and "authorize" in holdfast.config.ts, or --open if that is meant.\n',
+    'holdfast: On 0.0.0.0 other machines could read and publish everything, as no authentication is configured. Give HOLDFAST_TOKEN_SECRET, "auth" in holdfast.config.ts, or --open if that is meant.\n',
   );
   const { server } = await startServer(t, ["--open"]);
   assert.match(server.stdout, /\(open to everybody who can reach it\)\n$/);
@@ -181,7 +181,7 @@ test("every mistake is told at once, each with its source, and nothing listens",
       "holdfast: --tls-cert needs --tls-key as well.",
       'holdfast: HOLDFAST_OPEN must be true or false, not "perhaps".',
       'holdfast: HOLDFAST_SET limits.waitMsMax=0: The option "limits.waitMsMax" must be a whole number from 1 up.',
-      'holdfast: On 0.0.0.0 other machines could read and publish everything, as no authentication is configured. Give "authenticate" and "authorize" in holdfast.config.ts, or --open if that is meant.',
+      'holdfast: On 0.0.0.0 other machines could read and publish everything, as no authentication is configured. Give HOLDFAST_TOKEN_SECRET, "auth" in holdfast.config.ts, or --open if that is meant.',
       "holdfast: There is no variable HOLDFAST_LGO; did you mean HOLDFAST_LOG?",
       `holdfast: ${file}: The option "close.deadlineMs" must be a whole number from 0 up.`,
       `holdfast: ${file}: The option "limits.heartbeatMs" must be a whole number from 1 up.`,

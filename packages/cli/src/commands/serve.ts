@@ -9,7 +9,12 @@ Every other setting of the server is set by its path in the config file:
   --set namespaces.chat.retention.eventsMax=500 what the channels "chat:…" keep
   --set 'namespaces.*.mode=latest'              channels without a ":", and all namespaces after them
   --set close.noticeMs=5000                     how long readiness is red before clients are let go
+  --set auth.tokens.audience=live               whom tokens must be for
+  --set namespaces.news.access=public           who may read the channels "news:…"
 HOLDFAST_SET takes several of them, separated by spaces.
+
+With HOLDFAST_TOKEN_SECRET (at least 32 bytes) it takes tokens that are signed with it, as "holdfast token" does, and
+nobody without; "auth" in the config file takes those of others, API keys, and says what anybody may do.
 
 Examples:
   holdfast serve

@@ -1,6 +1,7 @@
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import { type Grant, isUserId, type Principal } from "@holdfast/core/server";
 import { HoldfastError } from "@holdfast/protocol";
+import { ConfigurationError } from "../configuration-error.ts";
 import { type GrantForm, readGrants } from "./grant-form.ts";
 
 /** What a server of the application is known by, as the configuration has it. */
@@ -14,9 +15,7 @@ export interface ApiKey {
   readonly grants: readonly GrantForm[];
 }
 
-/**
- * What keys begin with, so that scanners of leaked secrets, and people, recognize them.
- */
+/** What keys begin with, so that scanners for leaked secrets, and people, recognize them. */
 const prefix = "hfk_";
 const form = /^hfk_([A-Za-z0-9.-]{1,40})_[A-Za-z0-9_-]{43}$/;
 const hashForm = /^sha256:[0-9a-f]{64}$/;
@@ -34,13 +33,22 @@ function hashOf(key: string): Buffer {
   return createHash("sha256").update(key).digest();
 }
 
-/** Draws a key, and the hash by which the configuration knows it. Throws `bad_request` for an id that is none. */
-export function createApiKey(id: string): { readonly key: string; readonly hash: string } {
-  const key = `${prefix}${id}_${randomBytes(32).toString("base64url")}`;
-  if (!form.test(key)) {
-    throw new HoldfastError("bad_request", "The id of a key is 1 to 40 of A-Z a-z 0-9 . -.");
-  }
-  return { key, hash: `sha256:${hashOf(key).toString("hex")}` };
+/** A new key, and the entry by which the configuration knows it. */
+export interface NewApiKey {
+  /** Its owner's alone: nothing else has it. */
+  readonly key: string;
+  readonly entry: ApiKey;
+}
+
+/** Draws a key. Throws a `ConfigurationError` for an id, a user or grants that are none. */
+export function createApiKey(about: Omit<ApiKey, "hash">): NewApiKey {
+  const key = `${prefix}${about.id}_${randomBytes(32).toString("base64url")}`;
+  const { id, ...rest } = about;
+  const entry = { id, hash: `sha256:${hashOf(key).toString("hex")}`, ...rest };
+  const mistakes: string[] = [];
+  readApiKeys([entry], (path, message) => mistakes.push(`The key's ${path.slice("0.".length)} ${message}.`));
+  if (mistakes.length > 0) throw new ConfigurationError(mistakes);
+  return { key, entry };
 }
 
 /** An API key that is ready. */
