@@ -1,4 +1,4 @@
-import { randomUUID } from "node:crypto";
+import { createSecretKey, randomUUID } from "node:crypto";
 import { type Grant, isUserId } from "@holdfast/core/server";
 import { SignJWT } from "jose";
 import { ConfigurationError } from "../configuration-error.ts";
@@ -54,6 +54,7 @@ export async function signToken(contents: TokenContents): Promise<string> {
     ...(session === undefined ? {} : { sid: session }),
     holdfast: { grants },
   };
+  const bytes = typeof contents.secret === "string" ? Buffer.from(contents.secret) : contents.secret;
   const header = { alg: key.algorithm, typ: "JWT", ...(kid === undefined ? {} : { kid }) };
-  return await new SignJWT(claims).setProtectedHeader(header).sign(key.key);
+  return await new SignJWT(claims).setProtectedHeader(header).sign(createSecretKey(bytes));
 }
