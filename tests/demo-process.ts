@@ -10,9 +10,10 @@ export class DemoProcess {
   output = "";
   errors = "";
 
-  constructor(port: number) {
+  constructor(port: number, variables: Readonly<Record<string, string>> = {}) {
     const args = [main, "--port", String(port)];
-    this.process = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"] });
+    const env = { ...process.env, ...variables };
+    this.process = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"], env });
     this.process.stdout?.setEncoding("utf8").on("data", (text: string) => {
       this.output += text;
     });

@@ -2,8 +2,8 @@ import { randomInt } from "node:crypto";
 import { type Broker, defaultRetention, MemoryBroker, type Retention } from "@holdfast/core/broker";
 import { namespaceOf } from "@holdfast/protocol";
 import { createHoldfast, type Holdfast } from "@holdfast/server";
-import { authenticate, authorize } from "./access.ts";
 import type { Neighbourhood } from "./fleet/neighbourhood.ts";
+import type { Access } from "./visitors/visitors.ts";
 
 /** What each kind of channel keeps: enough for its example, and no more. */
 const kept: Readonly<Record<string, Partial<Retention>>> = {
@@ -11,7 +11,9 @@ const kept: Readonly<Record<string, Partial<Retention>>> = {
   chat: { eventsMax: 500 },
   inbox: { eventsMax: 200 },
   job: { eventsMax: 1000, ageMsMax: 3_600_000 },
-  deploy: { eventsMax: 1000 },
+  deploy: { eventsMax: 100 },
+  // Five minutes: who is away for longer is told of a gap.
+  pulse: { eventsMax: 3000 },
   // Fifty seconds at 20 events a second, five at 200: a line that is cut for longer is told of a gap.
   bench: { eventsMax: 1000 },
 };
@@ -28,15 +30,15 @@ export function createLogs(): Broker {
 
 const limits = { eventBytesMax: 4096, messageBytesMax: 65_536, heartbeatMs: 5000 };
 
-/** The node through which the application itself publishes; nobody connects to it. */
-export function createOwnNode(broker: Broker): Holdfast {
-  return createHoldfast({ broker, limits });
+/** The node through which the application itself publishes and revokes; nobody connects to it. */
+export function createOwnNode(broker: Broker, access: Access): Holdfast {
+  return createHoldfast({ broker, limits, ...access });
 }
 
 /** A node behind the page's address, one of several. */
-export function createPageNode(broker: Broker, neighbourhood: Neighbourhood): Holdfast {
+export function createPageNode(broker: Broker, access: Access, neighbourhood: Neighbourhood): Holdfast {
   const place = neighbourhood.enter();
-  const node = createHoldfast({ broker, authenticate, authorize, limits, neighbours: place });
+  const node = createHoldfast({ broker, limits, ...access, neighbours: place });
   return {
     ...node,
     async close(how) {
@@ -47,11 +49,10 @@ export function createPageNode(broker: Broker, neighbourhood: Neighbourhood): Ho
 }
 
 /** A node behind one of the bench's lines, used by the page on `pagePort`. */
-export function createLaneNode(broker: Broker, pagePort: number): Holdfast {
+export function createLaneNode(broker: Broker, access: Access, pagePort: number): Holdfast {
   return createHoldfast({
     broker,
-    authenticate,
-    authorize,
+    ...access,
     origins: ["127.0.0.1", "localhost"].map((name) => `http://${name}:${pagePort}`),
     // Short, so that a visitor sees a dead line noticed, and a slow one fill.
     limits: { heartbeatMs: 2000, connectionBufferBytesMax: 16_384 },

@@ -1,11 +1,12 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { HoldfastError, isRecord, toHoldfastError, toProblem } from "@holdfast/protocol";
-import { isOwnHost } from "./access.ts";
 import type { Bench } from "./bench/bench.ts";
 import type { Application } from "./fleet/address.ts";
 import type { Pool } from "./fleet/pool.ts";
+import { isOwnHost } from "./own-host.ts";
 import type { Site } from "./site/site.ts";
 import type { Jobs } from "./sources/job.ts";
+import { readSession, type Visitors } from "./visitors/visitors.ts";
 
 const bodyBytesMax = 1024;
 
@@ -15,17 +16,20 @@ export interface Parts {
   readonly bench: Bench;
   readonly jobs: Jobs;
   readonly pool: Pool;
+  readonly visitors: Visitors;
 }
 
 const laneFaults = /^\/demo\/lanes\/([a-z-]+)\/(faults|restart)$/;
 
-/** Starts jobs, deploys, and breaks and mends the bench's lines. */
-export function createApplication({ site, bench, jobs, pool }: Parts): Application {
+/** Signs visitors in and out, starts jobs, deploys, and breaks and mends the bench's lines. */
+export function createApplication({ site, bench, jobs, pool, visitors }: Parts): Application {
   async function act(request: IncomingMessage, response: ServerResponse, path: string): Promise<void> {
     if (request.method !== "POST") throw new HoldfastError("not_found", "There is nothing here.");
     const body = await readJson(request);
     const [, lane, what] = laneFaults.exec(path) ?? [];
-    if (path === "/demo/jobs") return answerJson(response, 201, { id: jobs.start() });
+    const user = await visitors.userOf(request);
+    if (path === "/demo/token") return await giveToken(response, user, body);
+    if (path === "/demo/jobs") return answerJson(response, 201, { id: jobs.start(user) });
     if (path === "/demo/deploy") await pool.deploy();
     else if (lane !== undefined && what === "faults") bench.setFaults(lane, body);
     else if (lane !== undefined) await bench.restart(lane);
@@ -34,6 +38,16 @@ export function createApplication({ site, bench, jobs, pool }: Parts): Applicati
     else if (path === "/demo/mend") bench.mend();
     else throw new HoldfastError("not_found", "There is nothing here.");
     answerJson(response, 200, {});
+  }
+
+  async function giveToken(response: ServerResponse, user: string | undefined, body: unknown): Promise<void> {
+    if (user !== undefined) {
+      answerJson(response, 200, await visitors.pass(readSession(user, body)));
+      return;
+    }
+    const { user: newcomer, cookie } = await visitors.welcome();
+    response.setHeader("Set-Cookie", cookie);
+    answerJson(response, 200, await visitors.pass(readSession(newcomer, body)));
   }
 
   return (request, response) => {

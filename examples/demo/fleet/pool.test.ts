@@ -3,17 +3,20 @@ import { after, afterEach, test } from "node:test";
 import { type Client, connect, type Presence } from "@holdfast/client";
 import type { Holdfast } from "@holdfast/server";
 import { createLogs, createOwnNode, createPageNode } from "../nodes.ts";
+import { Visitors } from "../visitors/visitors.ts";
 import { Address } from "./address.ts";
 import { Neighbourhood } from "./neighbourhood.ts";
 import { Pool, type PoolReport } from "./pool.ts";
 
 const broker = createLogs();
-const own = createOwnNode(broker);
+const visitors = new Visitors(0, 60);
+const { access } = visitors;
+const own = createOwnNode(broker, access);
 const neighbourhood = new Neighbourhood();
 const clients: Client[] = [];
 let pool: Pool | undefined;
 
-const create = () => createPageNode(broker, neighbourhood);
+const create = () => createPageNode(broker, access, neighbourhood);
 
 async function open(reports: PoolReport[] = [], make: () => Holdfast = create): Promise<Pool> {
   pool = await Pool.open({ size: 2, create: make, changed: (report) => reports.push(report) });
@@ -21,7 +24,8 @@ async function open(reports: PoolReport[] = [], make: () => Holdfast = create): 
 }
 
 function client(url: string): Client {
-  const one = connect(url, { transports: ["websocket"] });
+  const token = async () => (await visitors.pass({ user: "heron-000001", id: "one" })).token;
+  const one = connect(url, { transports: ["websocket"], token });
   clients.push(one);
   return one;
 }
@@ -87,9 +91,10 @@ test("[CALM] a version that does not become ready goes no further, and those who
   assert.deepEqual({ version, deploying }, { version: 1, deploying: false });
 });
 
-test("[MOVE] [PRS-1] over a deploy nothing is lost or repeated, and members on different nodes stay company", async () => {
+test("[MOVE] [PRS-1] over a deploy nothing is lost or repeated, and members on different nodes stay company", async (t) => {
   const { pick, deploy } = await open();
   const address = await Address.open(0);
+  t.after(() => address.close());
   address.serve(() => false, pick);
   const url = `http://127.0.0.1:${address.port}`;
   const seen: number[][] = [];
@@ -123,7 +128,6 @@ test("[MOVE] [PRS-1] over a deploy nothing is lost or repeated, and members on d
   const expected = Array.from({ length: published }, (_, index) => index + 1);
   for (const numbers of seen) assert.deepEqual(numbers, expected);
   await until(everybody);
-  await address.close();
 });
 
 function membersAfter(changes: readonly Presence[]): number {

@@ -4,6 +4,9 @@ import { Instance, type InstanceReport } from "./instance.ts";
 /** How often readiness is asked for. */
 const probeMs = 250;
 
+/** Nobody is there who would notice, or nobody is to come back. */
+const atOnce = { noticeMs: 0, spreadMs: 0, deadlineMs: 1000 };
+
 /** What a pool looks like right now. */
 export interface PoolReport {
   /** Of what was deployed last; counts from 1. */
@@ -98,7 +101,7 @@ export class Pool {
     try {
       await instance.untilReady(probeMs);
     } catch (error) {
-      await instance.leave({ deadlineMs: 0 });
+      await instance.leave(atOnce);
       this.#remove(instance);
       throw error;
     }
@@ -126,6 +129,6 @@ export class Pool {
   async close(): Promise<void> {
     await this.#deploying;
     clearInterval(this.#probing);
-    await Promise.all(this.#instances.map((instance) => instance.leave({ deadlineMs: 0 })));
+    await Promise.all(this.#instances.map((instance) => instance.leave(atOnce)));
   }
 }

@@ -7,7 +7,7 @@ import {
 } from "node:http";
 import { connect, type Socket } from "node:net";
 import { pipeline, type Transform } from "node:stream";
-import { isOwnHost } from "../access.ts";
+import { isOwnHost } from "../own-host.ts";
 
 /** What is done to the bytes on their way; nothing unless given. */
 export interface Passage {

@@ -1,4 +1,15 @@
-/** Asks the demo's server for something beside channels; rejects with the sentence that the server gave. */
+/** The server's answer was a refusal, with its code. */
+export class Refusal extends Error {
+  override readonly name = "Refusal";
+  readonly code: string;
+
+  constructor(code: string, sentence: string) {
+    super(sentence);
+    this.code = code;
+  }
+}
+
+/** Asks the demo's server for something beside channels; rejects with a `Refusal`, or because nobody answers. */
 export async function ask(path: string, body: object): Promise<unknown> {
   const response = await fetch(path, {
     method: "POST",
@@ -9,10 +20,8 @@ export async function ask(path: string, body: object): Promise<unknown> {
   });
   const answer: unknown = await response.json().catch(() => ({}));
   if (response.ok) return answer;
-  throw new Error(detailOf(answer) ?? `The server answered ${response.status}.`);
-}
-
-function detailOf(problem: unknown): string | undefined {
-  if (typeof problem !== "object" || problem === null || !("detail" in problem)) return undefined;
-  return String(problem.detail);
+  const { code = "", detail = `The server answered ${response.status}.` } = answer as Partial<
+    Record<"code" | "detail", unknown>
+  >;
+  throw new Refusal(String(code), String(detail));
 }

@@ -3,12 +3,13 @@ import { talking } from "./connections.ts";
 import { create, find } from "./find.ts";
 import { formatBytes, formatCount, formatTime } from "./format.ts";
 import { Meter, type Reading } from "./meter.ts";
+import { visitor } from "./visitor/visitor.ts";
 import { Vitals } from "./vitals.ts";
 
-/** The cursor up to which notifications were read in this browser. */
+/** The cursor up to which this visitor's notifications were read in this browser. */
 const bookmark = {
-  get: () => localStorage.getItem("read-up-to") ?? "oldest",
-  set: (cursor: string) => localStorage.setItem("read-up-to", cursor),
+  get: () => localStorage.getItem(`read-up-to ${visitor.user}`) ?? "oldest",
+  set: (cursor: string) => localStorage.setItem(`read-up-to ${visitor.user}`, cursor),
 };
 
 const examples = [
@@ -25,12 +26,13 @@ export async function startBadge(): Promise<void> {
   const meter = new Meter((reading) => badge.showReading(reading));
   const { origin } = location;
   const { fetch } = meter;
+  const { token, user } = visitor;
   // #region connect
-  const client = connect(origin, { toleranceMs: 10_000, fetch });
+  const client = connect(origin, { toleranceMs: 10_000, token, fetch });
   // #endregion
   const vitals = new Vitals(find("#badge-vitals", HTMLElement), client);
   // #region read
-  const inbox = client.subscribe("inbox:demo", {
+  const inbox = client.subscribe(`inbox:${user}`, {
     after: bookmark.get(),
     onGap: () => badge.forget(),
   });
@@ -59,7 +61,7 @@ class Badge {
     try {
       // #region send
       const text = pick(examples);
-      await talking.publish("inbox:demo", { text });
+      await talking.publish(`inbox:${visitor.user}`, { text });
       // #endregion
     } catch (error) {
       this.#error.textContent = error instanceof Error ? error.message : String(error);

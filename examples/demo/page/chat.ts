@@ -4,6 +4,7 @@ import { talking } from "./connections.ts";
 import { create, find } from "./find.ts";
 import { formatTime } from "./format.ts";
 import { Typing } from "./typing.ts";
+import { visitor } from "./visitor/visitor.ts";
 import { Vitals } from "./vitals.ts";
 
 interface Said {
@@ -48,7 +49,7 @@ class Chat {
   readonly #sending = new Map<string, HTMLElement>();
 
   constructor() {
-    this.#name.value = localStorage.getItem("name") ?? `Guest ${Math.floor(Math.random() * 900) + 100}`;
+    this.#name.value = localStorage.getItem("name") ?? visitor.user;
     this.#name.addEventListener("change", () => {
       localStorage.setItem("name", this.name);
       this.renamed();
@@ -102,19 +103,21 @@ class Chat {
   }
 
   /** An event of the log, which may be what was said here: then it takes the place that the log gave it. */
-  show({ id, at, data }: ChannelEvent): void {
+  show({ id, at, data, from }: ChannelEvent): void {
     const own = id === undefined ? undefined : this.#sending.get(id);
     if (id !== undefined) this.#sending.delete(id);
     own?.remove();
-    this.#append(this.#item(toSaid(data), at));
+    this.#append(this.#item(toSaid(data), at, from));
   }
 
   note(text: string): void {
     this.#append(create("li", text, "note"));
   }
 
-  #item({ name, text }: Said, at: number): HTMLElement {
+  /** Anybody may call themselves anything; `from` is what the server says. */
+  #item({ name, text }: Said, at: number, from?: string): HTMLElement {
     const item = create("li");
+    if (from !== undefined) item.title = `Said by ${from}`;
     const time = create("time", formatTime(at));
     time.dateTime = new Date(at).toISOString();
     item.append(create("b", name), create("span", text), time);

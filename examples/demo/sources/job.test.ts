@@ -19,7 +19,7 @@ const files: Readonly<Record<string, string>> = { "a.txt": "first", "deep/b.txt"
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), "holdfast-job-"));
   broker = createLogs();
-  holdfast = createOwnNode(broker);
+  holdfast = createOwnNode(broker, {});
   await mkdir(join(folder, "deep"));
   for (const ignored of ["node_modules", ".git"]) {
     await mkdir(join(folder, ignored));

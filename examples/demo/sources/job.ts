@@ -43,13 +43,16 @@ export class Jobs {
     this.#lastsMs = lastsMs;
   }
 
-  /** Starts a job and returns its id: its channel is `job:` and that. Throws `overloaded`. */
-  start(): string {
+  /**
+   * Starts a job and returns its id: its channel is `job:` and that. Who asked for it finds the outcome in their inbox.
+   * Throws `overloaded`.
+   */
+  start(user?: string): string {
     if (this.#running.size >= jobsMax) {
       throw new HoldfastError("overloaded", `${jobsMax} jobs are running already. Wait until one has ended.`);
     }
     const id = randomUUID();
-    const job = this.#run(`job:${id}`).finally(() => this.#running.delete(job));
+    const job = this.#run(`job:${id}`, user).finally(() => this.#running.delete(job));
     this.#running.add(job);
     return id;
   }
@@ -59,13 +62,13 @@ export class Jobs {
     await Promise.all(this.#running);
   }
 
-  async #run(channel: string): Promise<void> {
+  async #run(channel: string, user: string | undefined): Promise<void> {
     const holdfast = this.#holdfast;
     try {
       const outcome = await this.#check(channel);
       await holdfast.publish(channel, outcome, { type: "done" });
       const text = `Checksums of ${outcome.files} files are done`;
-      await holdfast.publish("inbox:demo", { text });
+      if (user !== undefined) await holdfast.publish(`inbox:${user}`, { text });
     } catch (error) {
       if (this.#stopping.signal.aborted) return;
       console.error("A job failed:", error);

@@ -1,5 +1,6 @@
 import { connect } from "@holdfast/client";
 import { Ledger } from "../proof/ledger.ts";
+import { visitor } from "../visitor/visitor.ts";
 
 const readersMax = 12;
 const everyMs = 100;
@@ -31,9 +32,12 @@ class Reader {
         this.addEventListener("open", opened);
       }
     }
+    const { origin } = location;
+    const { token } = visitor;
+    const options = { transports: ["websocket"], WebSocket: CountedWebSocket, token } as const;
     // #region read
-    const client = connect(location.origin, { transports: ["websocket"], WebSocket: CountedWebSocket });
-    client.subscribe<{ number: number }>("deploy:pulse", {
+    const client = connect(origin, options);
+    client.subscribe<{ number: number }>("pulse:page", {
       onEvent: ({ data, at }) => this.#take(data.number, at),
       onGap: ({ reason }) => this.ledger.gap(reason === "epoch"),
     });

@@ -1,5 +1,6 @@
 import { type Client, connect, type Transport } from "@holdfast/client";
 import { describe } from "../standing.ts";
+import { visitor } from "../visitor/visitor.ts";
 import { Card } from "./card.ts";
 import { Latency } from "./latency.ts";
 import { Ledger } from "./ledger.ts";
@@ -48,8 +49,9 @@ export class Lane {
 
   async read(url: string): Promise<void> {
     const { transports } = this.plan;
+    const { token } = visitor;
     // #region read
-    const client = connect(url, { transports, toleranceMs, timing });
+    const client = connect(url, { transports, toleranceMs, timing, token });
     client.on("state", () => this.#showState(client));
 
     const ticks = client.subscribe<Tick>("bench:ticks", {

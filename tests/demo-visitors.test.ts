@@ -1,0 +1,186 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { after, before, test } from "node:test";
+import type { Browser, BrowserContext, Page } from "playwright-core";
+import { launchChromium } from "./chromium.ts";
+import { DemoProcess } from "./demo-process.ts";
+import { shows } from "./shows.ts";
+
+const transports = ["websocket", "sse", "long-poll", "poll", "auto"];
+/** So short that all that happens here happens over many tokens. */
+const tokenSeconds = 8;
+
+let demo: DemoProcess;
+let address: string;
+let browser: Browser;
+const complaints: string[] = [];
+
+before(async () => {
+  demo = new DemoProcess(0, { DEMO_TOKEN_SECONDS: String(tokenSeconds) });
+  [address, browser] = await Promise.all([demo.address(), launchChromium()]);
+});
+
+after(async () => {
+  await browser?.close();
+  await demo?.end();
+});
+
+async function open(context?: BrowserContext): Promise<Page> {
+  const page = await (context ?? (await browser.newContext())).newPage();
+  page.setDefaultTimeout(20_000);
+  page.on("pageerror", (error) => complaints.push(`page error: ${error.message}`));
+  await page.goto(address);
+  await shows(page.locator("#you-name"), /^[a-z]+-\d{6}$/);
+  return page;
+}
+
+const nameOf = (page: Page) => page.locator("#you-name").textContent();
+
+interface Asked {
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: unknown;
+}
+
+/** Asks as a program does, and tells the status, with the code of a refusal. */
+async function ask(method: "GET" | "POST", path: string, { headers = {}, body }: Asked = {}) {
+  const response = await fetch(new URL(path, address), {
+    method,
+    headers: { "Content-Type": "application/json", ...headers },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  const answer = (await response.json()) as Readonly<Record<string, string>>;
+  const { code } = answer;
+  return {
+    outcome: code === undefined ? `${response.status}` : `${response.status} ${code}`,
+    answer,
+    cookie: response.headers.get("set-cookie") ?? "",
+  };
+}
+
+const tab = "0123456789abcdef".repeat(2);
+const askToken = (cookie?: string) =>
+  ask("POST", "/demo/token", {
+    body: { tab },
+    ...(cookie === undefined ? {} : { headers: { Cookie: cookie } }),
+  });
+
+test("[AUTH] a visitor is known by a cookie that no page can read, and nobody can make up", async () => {
+  const first = await askToken();
+  assert.match(first.cookie, /^visitor-\d+=[\w.-]+; Path=\/demo; Max-Age=\d+; HttpOnly; SameSite=Strict$/);
+  const cookie = first.cookie.split(";")[0]!;
+  const again = await askToken(cookie);
+  assert.equal(again.answer.user, first.answer.user);
+  assert.equal(again.cookie, "");
+  assert.notEqual(again.answer.token, first.answer.token);
+  const [name] = cookie.split("=");
+  for (const forged of [`${name}=`, `${name}=${first.answer.token}`, `${cookie.slice(0, -4)}AAAA`]) {
+    const { answer, cookie: fresh } = await askToken(forged);
+    assert.notEqual(answer.user, first.answer.user);
+    assert.notEqual(fresh, "");
+  }
+  assert.equal((await ask("POST", "/demo/token", { body: { tab: "mine" } })).outcome, "400 bad_parameter");
+  const elsewhere = { Origin: "http://elsewhere.example" };
+  const foreign = await ask("POST", "/demo/token", { body: { tab }, headers: elsewhere });
+  assert.equal(foreign.outcome, "403 forbidden");
+});
+
+test("[AUTH-3] [AUTH-13] a token's grants say what a visitor may do, and without one a little may be read", async () => {
+  const { user = "", token = "" } = (await askToken()).answer;
+  const headers = { Authorization: `Bearer ${token}` };
+  const publish = async (channel: string, body: unknown) =>
+    (await ask("POST", `/channels/${channel}`, { headers, body })).outcome;
+  const read = async (channel: string, how = {}) => (await ask("GET", `/channels/${channel}`, how)).outcome;
+  assert.equal(await publish("chat:lobby", { name: "A", text: "Hello" }), "201");
+  assert.equal(await publish(`inbox:${user}`, { text: "For me" }), "201");
+  assert.equal(await publish("chat:lobby", "x".repeat(5000)), "413 too_large");
+  assert.equal(await publish("chat:lobby/close", {}), "403 forbidden");
+  assert.equal(await publish("inbox:heron-000000", { text: "For you" }), "403 forbidden");
+  assert.equal(await publish("machine", { cpu: 2 }), "403 forbidden");
+  assert.equal(await publish("bench:ticks", { number: 1 }), "403 forbidden");
+  assert.equal(await read(`inbox:${user}`, { headers }), "200");
+  assert.equal(await read("inbox:heron-000000", { headers }), "403 forbidden");
+
+  assert.equal(await read("machine"), "200");
+  assert.equal(await read("chat:lobby"), "403 forbidden");
+  assert.equal((await ask("POST", "/channels/machine", { body: {} })).outcome, "403 forbidden");
+  const wrong = { headers: { Authorization: `Bearer ${token}x` } };
+  assert.equal(await read("machine", wrong), "401 unauthenticated");
+});
+
+test("[AUTH] two tabs are one visitor, and another browser is another one", async () => {
+  const context = await browser.newContext();
+  const [one, two] = [await open(context), await open(context)];
+  const other = await open();
+  assert.equal(await nameOf(one), await nameOf(two));
+  assert.notEqual(await nameOf(one), await nameOf(other));
+  for (const page of [one, two, other]) await shows(page.locator("#chat-vitals"), /Live over WebSocket/);
+  await one.click("#badge-send");
+  for (const page of [one, two]) await shows(page.locator("#badge-count"), /^1$/);
+  await shows(other.locator("#badge-empty"), /^[1-9]/);
+  assert.ok(await other.locator("#badge-count").isHidden(), "an inbox is its owner's alone");
+  await context.close();
+  await other.context().close();
+});
+
+test("[EXP-4] [MOVE] tokens are renewed over and over, and no connection, event or member is lost", async () => {
+  const page = await open();
+  const claims = page.locator("#you-claims");
+  await shows(page.locator("#you-tokens"), /^[2-4]$/);
+  const before = JSON.parse((await claims.textContent()) ?? "") as Record<string, number>;
+  assert.equal(Math.round(before.exp! - before.iat!), tokenSeconds);
+  await shows(page.locator("#you-tokens"), /^[5-9]$/, 40_000);
+  const now = JSON.parse((await claims.textContent()) ?? "") as Record<string, number>;
+  assert.ok(now.iat! > before.exp!, "all that the page had then has ended since");
+  assert.notEqual(now.jti, before.jti);
+  assert.equal(now.sid, before.sid);
+  assert.equal(await page.locator("#you-drops").textContent(), "0");
+  assert.equal(await page.locator("#you-wrong").textContent(), "0, 0");
+  for (const id of transports) {
+    const lane = page.locator(`[data-lane="${id}"]`);
+    await shows(lane.locator(".state"), /^Live over/);
+    assert.equal(await lane.locator('[data-figure="Lost"]').textContent(), "0", id);
+    assert.equal(await lane.locator('[data-figure="Repeated"]').textContent(), "0", id);
+    assert.equal(await lane.locator('[data-figure="Gaps"]').textContent(), "0", id);
+  }
+  await shows(page.locator("#chat-presence"), /^1 here/);
+  await page.context().close();
+});
+
+test("[AUTH] no token stands in the page's addresses, its markup or what it keeps", async () => {
+  const page = await open();
+  const urls: string[] = [];
+  page.on("request", (request) => urls.push(request.url()));
+  page.on("websocket", (socket) => urls.push(socket.url()));
+  await page.reload();
+  await shows(page.locator("#chat-vitals"), /Live over WebSocket/);
+  await shows(page.locator("#badge-vitals"), /Live over poll/);
+  assert.ok(urls.length > 10);
+  for (const url of urls) assert.doesNotMatch(url, /eyJ|token=/, url);
+  const kept = await page.evaluate(() => JSON.stringify([{ ...localStorage }, { ...sessionStorage }]));
+  const markup = await page.content();
+  const cookies = await page.evaluate(() => document.cookie);
+  for (const text of [kept, markup, cookies]) assert.doesNotMatch(text, /eyJ/);
+  await page.context().close();
+});
+
+test("[SEE] the line of curl at the end of the page works as it stands there", async () => {
+  const page = await open();
+  const line = (await page.locator(".foot code").textContent()) ?? "";
+  assert.match(line, /^curl /);
+  const shell = spawn("sh", ["-c", `exec ${line}`], { stdio: ["ignore", "pipe", "ignore"] });
+  let output = "";
+  for await (const text of shell.stdout.setEncoding("utf8")) {
+    output += text;
+    if (/^id: \S+\ndata: \{"cpu":/m.test(output)) break;
+  }
+  shell.kill();
+  if (shell.exitCode === null && shell.signalCode === null) await once(shell, "exit");
+  assert.match(output, /^data: \{"cpu":/m);
+  await page.context().close();
+});
+
+test("[SEE] nobody complained: neither the pages, nor the server", () => {
+  assert.deepEqual(complaints, []);
+  assert.equal(demo.errors, "");
+});
