@@ -5,6 +5,9 @@ import { showable } from "./terminal.ts";
 export const logFormats = ["pretty", "json", "silent"] as const;
 export type LogFormat = (typeof logFormats)[number];
 
+/** From what is said least. */
+export const logLevels = ["debug", "info", "warn", "error"] as const satisfies LogLevel[];
+
 const colors: Record<LogLevel, "gray" | "green" | "yellow" | "red"> = {
   debug: "gray",
   info: "green",
@@ -12,12 +15,14 @@ const colors: Record<LogLevel, "gray" | "green" | "yellow" | "red"> = {
   error: "red",
 };
 
-/** Writes log entries to stderr, without the `debug` ones. */
-export function loggerFor(format: LogFormat): Logger {
+/** Writes log entries of a level and above to stderr, and all that are for the record. */
+export function loggerFor(format: LogFormat, from: LogLevel = "info"): Logger {
   if (format === "silent") return () => {};
   const line = format === "json" ? jsonLine : prettyLine;
+  const isWanted = ({ level, audit }: LogEntry) =>
+    audit === true || logLevels.indexOf(level) >= logLevels.indexOf(from);
   return (entry) => {
-    if (entry.level !== "debug") process.stderr.write(`${line(entry, new Date())}\n`);
+    if (isWanted(entry)) process.stderr.write(`${line(entry, new Date())}\n`);
   };
 }
 

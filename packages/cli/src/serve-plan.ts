@@ -76,7 +76,7 @@ export async function planServer<Server extends Pick<Holdfast, "close">>(
   const assigned = withSecret(set, env[secretVariable]);
   const locate = (sentence: string) => located(sentence, assigned, config?.file);
   const close = readClose(assigned.values["close"], (sentence) => mistakes.push(locate(sentence)));
-  const logger = chooseLogger(settings.log, config?.values["logger"]);
+  const logger = chooseLogger(settings, config?.values["logger"]);
   const options = optionsOf(assigned.values, settings, logger);
   checkExposure(host, options, mistakes);
   const workers = settings.workers === "auto" ? availableParallelism() : settings.workers;
@@ -93,7 +93,7 @@ export async function planServer<Server extends Pick<Holdfast, "close">>(
 
 function optionsOf(
   values: Values,
-  { open, origins }: ValuesOf<typeof serveSettings>,
+  { open, origins, logLevel }: ValuesOf<typeof serveSettings>,
   logger: Logger,
 ): HoldfastOptions {
   const own = Object.fromEntries(Object.entries(values).filter(([name]) => !notOptions.has(name)));
@@ -101,6 +101,7 @@ function optionsOf(
     ...own,
     ...(open === undefined ? {} : { open }),
     ...(origins === undefined ? {} : { origins }),
+    ...(logLevel === undefined ? {} : { logLevel }),
     logger,
   };
 }
@@ -120,9 +121,9 @@ function withSecret({ values, sources }: Assigned, secret: string | undefined): 
 }
 
 /** A format that was asked for is stronger than a logger in the config file. */
-function chooseLogger(format: ValuesOf<typeof serveSettings>["log"], custom: unknown): Logger {
-  if (format === undefined && typeof custom === "function") return custom as Logger;
-  return loggerFor(format ?? (process.stderr.isTTY ? "pretty" : "json"));
+function chooseLogger({ log, logLevel }: ValuesOf<typeof serveSettings>, custom: unknown): Logger {
+  if (log === undefined && typeof custom === "function") return custom as Logger;
+  return loggerFor(log ?? (process.stderr.isTTY ? "pretty" : "json"), logLevel);
 }
 
 const wholeMs = v.optional(v.pipe(v.number(), v.integer(), v.minValue(0)));

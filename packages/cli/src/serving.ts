@@ -91,10 +91,16 @@ function cannotListen(error: unknown, { host, port }: ServePlan<unknown>["listen
   const fail = (sentence: string) => new Failure(exitCodes.cannotListen, sentence, error);
   if (error instanceof WorkersError) return cannotServe(error);
   switch (systemCode(error)) {
-    case "EADDRINUSE":
+    case "EADDRINUSE": {
+      const { port: taken = port } = error as { port?: number };
+      if (taken !== port)
+        return fail(
+          `Port ${taken} is in use, which is to be that for operations. Choose another with --set operations.port=….`,
+        );
       return fail(
         `Port ${port} of ${host} is in use, perhaps by another server of this kind. Choose another with --port, or any free one with --port 0.`,
       );
+    }
     case "EACCES":
       return fail(
         `Port ${port} of ${host} may not be used by this user: ports below 1024 are often reserved. Choose another with --port.`,

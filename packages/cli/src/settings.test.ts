@@ -34,6 +34,12 @@ const examples = {
     config: "silent",
     values: ["json", "pretty", "silent"],
   },
+  logLevel: {
+    flag: ["logLevel", "debug"],
+    env: ["HOLDFAST_LOG_LEVEL", "warn"],
+    config: "error",
+    values: ["debug", "warn", "error"],
+  },
   url: {
     flag: ["url", "http://a"],
     env: ["HOLDFAST_URL", "https://b:1/live/"],

@@ -2,7 +2,7 @@ import type { Transport } from "@holdfast/client";
 import { quoted } from "@holdfast/protocol";
 import * as v from "valibot";
 import type { Config } from "./config.ts";
-import { logFormats } from "./log.ts";
+import { logFormats, logLevels } from "./log.ts";
 
 /** The secret that tokens are signed with. A variable alone: every user of a machine can see flags. */
 export const secretVariable = "HOLDFAST_TOKEN_SECRET";
@@ -138,6 +138,13 @@ export const serveSettings = {
     env: "HOLDFAST_LOG",
     help: "pretty, json or silent; on stderr (default: pretty on a terminal, else json)",
     schema: oneOf(logFormats),
+  }),
+  logLevel: define({
+    name: "logLevel",
+    flags: "--log-level <level>",
+    env: "HOLDFAST_LOG_LEVEL",
+    help: "the least that is logged: debug (each connection and refusal), info, warn or error (default: info)",
+    schema: oneOf(logLevels),
   }),
 } as const;
 

@@ -1,11 +1,51 @@
+import { toHoldfastError } from "@holdfast/protocol";
+import type { Exchange } from "./exchange.ts";
+import type { Node } from "./node.ts";
+import { requestIdOf } from "./request-log.ts";
+
 /** What somebody did with the power to do it. */
 export interface AuditEntry {
   /** As in `revoke`, `permissions.changed`, `channel.close`. */
   readonly act: string;
-  /** The user id of who did it; absent where nobody was named. */
+  /** The user id of who did it; absent where nobody was named, as when the application itself did it. */
   readonly by?: string;
   /** The client's address. */
   readonly from?: string;
+  /** `done` unless given, else the code of what stood in the way. */
+  readonly outcome?: string;
   /** What it was done to. */
   readonly [field: string]: unknown;
+}
+
+/**
+ * Does what takes `admin` on a channel, and puts on record who did it and how it went; also where somebody who is known
+ * was refused. Rejects as `run` does, and with `unauthenticated` or `forbidden`.
+ */
+export async function asAdmin<Result>(
+  node: Node,
+  { request }: Pick<Exchange, "request">,
+  { act, channel }: { readonly act: string; readonly channel: string },
+  run: () => Promise<Result>,
+): Promise<Result> {
+  // Who is nobody leaves no line here: strangers could fill the log with them.
+  const principal = await node.gatekeeper.principalOf(request);
+  const { user } = principal;
+  const from = node.proxies.clientOf(request);
+  const entry = {
+    act,
+    ...(user === undefined ? {} : { by: user }),
+    ...(from === undefined ? {} : { from }),
+    request: requestIdOf(request, node),
+    channel,
+  };
+  let result: Result;
+  try {
+    await node.gatekeeper.demand(principal, "admin", channel);
+    result = await run();
+  } catch (thrown) {
+    node.audit({ ...entry, outcome: toHoldfastError(thrown).code });
+    throw thrown;
+  }
+  node.audit(entry);
+  return result;
 }

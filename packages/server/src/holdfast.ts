@@ -158,7 +158,9 @@ export function assemble(options: HoldfastOptions): { readonly node: Node; reado
       return result;
     },
     async closeChannel(channel) {
-      const { epoch, head } = await node.hubs.close(parseChannelName(channel));
+      const name = parseChannelName(channel);
+      const { epoch, head } = await node.hubs.close(name);
+      node.audit({ act: "channel.close", channel: name });
       return { cursor: formatCursor({ epoch, offset: head }) };
     },
     stats: () => node.stats(),

@@ -33,6 +33,7 @@ export function guardLog(logger: Logger, from: LogLevel): Logger {
 }
 
 const secrets: readonly (readonly [pattern: RegExp, instead: string])[] = [
+  [/\bhfk_[\w-]+/g, "[redacted]"],
   [/\beyJ[\w-]+\.[\w-]+\.[\w-]*/g, "[redacted]"],
   [/\bhfk_[\w.-]+/g, "[redacted]"],
   [/\b(Bearer|Basic) +[^\s"',;]+/gi, "$1 [redacted]"],

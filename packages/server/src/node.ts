@@ -175,13 +175,7 @@ export class Node {
       neighbours: settings.neighbours,
       onRefusal: (limit) => this.meters.refused(limit),
       random: Math.random,
-      onError: (fault, connection) =>
-        this.log({
-          level: "error",
-          message: "A session failed.",
-          ...(connection === undefined ? {} : { connection }),
-          error: thrownField(fault),
-        }),
+      onError: (fault, session) => this.#logFault(fault, session),
       onDelivered: this.meters.delivery.delivered,
     });
     this.readiness = new Readiness(this);
@@ -282,7 +276,9 @@ export class Node {
 
   /** Puts on record who did what with the power to do it. */
   audit(entry: AuditEntry): void {
-    this.log({ level: "info", message: "An act of administration.", audit: true, ...entry });
+    const { audit, logger } = this.settings;
+    const about = { outcome: "done", ...entry };
+    (audit ?? logger)({ level: "info", message: "An act of administration.", audit: true, ...about });
   }
 
   /** How old a stream or WebSocket that begins now may become: those that began together do not end together. Rule CALM-4. */
@@ -319,19 +315,15 @@ export class Node {
     });
   }
 
-  #logConnection(message: string, { session, traffic, socket, client }: Link, more: object = {}): void {
-    const { transport } = traffic;
-    const { user } = session.principal;
-    const address = client.forwardedFor ?? socket?.remoteAddress;
-    this.log({
-      level: "debug",
-      message,
-      connection: session.id,
-      transport,
-      ...(address === undefined ? {} : { address }),
-      ...(user === undefined ? {} : { user }),
-      ...more,
-    });
+  #logConnection(message: string, link: Link, more: object = {}): void {
+    this.log({ level: "debug", message, ...aboutConnection(link), ...more });
+  }
+
+  /** Faults are rare, so that a connection may be looked for among all. */
+  #logFault(fault: unknown, connection: string | undefined): void {
+    let about: object = connection === undefined ? {} : { connection };
+    for (const link of this.links) if (link.session.id === connection) about = aboutConnection(link);
+    this.log({ level: "error", message: "A session failed.", ...about, error: thrownField(fault) });
   }
 
   /** An answer is held back from now on. */
@@ -370,6 +362,18 @@ export class Node {
     this.#exposition?.stop();
     await this.#ownBroker?.stop();
   }
+}
+
+/** How the log names a connection. */
+function aboutConnection({ session, traffic, socket, client }: Link): object {
+  const { user } = session.principal;
+  const address = client.forwardedFor ?? socket?.remoteAddress;
+  return {
+    connection: session.id,
+    transport: traffic.transport,
+    ...(address === undefined ? {} : { address }),
+    ...(user === undefined ? {} : { user }),
+  };
 }
 
 /** Fine enough for the shortest deadline that is configured, and coarse enough to cost nothing. */

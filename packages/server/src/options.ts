@@ -86,6 +86,8 @@ export interface HoldfastOptions {
   readonly logger?: Logger;
   /** The least that is logged; `debug` has a line for each connection and refusal. `info` unless given, `warn` without a `logger`. */
   readonly logLevel?: LogLevel;
+  /** Is given the lines for the record, which have `audit: true`, instead of the `logger`: who did what with the power to do it. */
+  readonly audit?: Logger;
   /** Opens a second listener for health, metrics and stats with the first call of `listen`: whoever reaches it needs no token. */
   readonly operations?: OperationsOptions;
   /** The other processes of the same port, which `/metrics` and `/stats` are to answer for as well. */
@@ -116,6 +118,7 @@ export interface Settings {
   readonly compression: CompressionSettings | undefined;
   readonly logger: Logger;
   readonly logLevel: LogLevel;
+  readonly audit: Logger | undefined;
   readonly peers: Peers | undefined;
   readonly operations: OperationsOptions | undefined;
   readonly neighbours: Neighbours | undefined;
@@ -226,6 +229,7 @@ const schema = v.strictObject({
   ),
   compression: v.optional(compression),
   logger: v.optional(aFunction),
+  audit: v.optional(aFunction),
   logLevel: v.optional(v.picklist(logLevels, `must be one of ${logLevels.join(", ")}`)),
   operations: v.optional(
     v.strictObject(
@@ -282,6 +286,7 @@ export function readOptions(options: HoldfastOptions): Settings {
     compression: compressionOf(options.compression),
     logger: guardLog(options.logger ?? stderrLogger, logLevel),
     logLevel,
+    audit: options.audit && guardLog(options.audit, "info"),
     peers: options.peers,
     operations: options.operations,
     neighbours: options.neighbours,
