@@ -26,6 +26,7 @@ export class Credential {
   #token: string | undefined;
   /** The last one that the application gave. */
   #last: string | undefined;
+  #givenAt = -Infinity;
   /** When the token ends, as the server said. */
   #endsAt = Infinity;
   /** How long it had when that was said first. */
@@ -116,6 +117,7 @@ export class Credential {
 
   #take(token: string | undefined): void {
     this.#token = token;
+    this.#givenAt = this.#now;
     this.#endsAt = Infinity;
     this.#lifeMs = undefined;
     this.#renewAt = Infinity;
@@ -163,9 +165,12 @@ export class Credential {
     if (this.#parts.anonymous) return error;
     // Another link may have found out before, and a new one is already here or asked for.
     if (token !== this.#token || token === undefined) return undefined;
+    const heldMs = this.#now - this.#givenAt;
     this.#take(undefined);
     this.#refused = token;
-    if (++this.#refusals > 1) return this.#hopeless(error);
+    // One that had its time, on a slow way perhaps, says nothing about the next.
+    const isSpent = error.code === "token_expired" && heldMs >= this.#parts.timing.stableMs;
+    if (!isSpent && ++this.#refusals > 1) return this.#hopeless(error);
     this.#ask();
     return undefined;
   }

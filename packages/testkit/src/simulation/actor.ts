@@ -1,4 +1,5 @@
 import type { Draft } from "@holdfast/protocol";
+import type { Authority } from "./authority.ts";
 import type { Client } from "./client.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Engine } from "./log-engine.ts";
@@ -9,6 +10,8 @@ import type { Timeline } from "./timeline.ts";
 export interface ActorParts {
   readonly timeline: Timeline;
   readonly engine: Engine;
+  /** Undefined: everybody may do everything. */
+  readonly authority: Authority | undefined;
   readonly cluster: Cluster;
   readonly network: Network;
   readonly clients: readonly Client[];
@@ -62,6 +65,11 @@ export class Actor {
       case "offline":
       case "sleep":
         this.#disturbClient(action);
+        return;
+      case "revoke":
+      case "permit":
+      case "starve":
+        this.#authorize(action);
         return;
       default:
         this.#parts.cluster.act(action);
@@ -120,6 +128,20 @@ export class Actor {
     }
   }
 
+  #authorize(action: Extract<Action, { do: "revoke" | "permit" | "starve" }>): void {
+    const { authority, cluster, clients } = this.#parts;
+    const client = clients[action.client];
+    if (client === undefined || authority === undefined) return;
+    const { name } = client;
+    if (action.do === "revoke") cluster.tell(authority.revoke(name));
+    else if (action.do === "permit")
+      cluster.tell(authority.permit(name, channelName(action.channel), action.isAllowed));
+    else {
+      authority.setFault(name, action.how);
+      this.#later(action.forMs, () => authority.setFault(name, undefined));
+    }
+  }
+
   #publish(action: Extract<Action, { do: "publish" }>): void {
     const channel = channelName(action.channel);
     const client = this.#parts.clients[action.client];
@@ -164,6 +186,7 @@ export class Actor {
     this.#isHealed = true;
     this.#parts.network.heal();
     this.#parts.cluster.heal();
+    for (const change of this.#parts.authority?.heal() ?? []) this.#parts.cluster.tell(change, true);
     for (const client of this.#parts.clients) client.heal();
   }
 }

@@ -1,3 +1,4 @@
+import type { CloseReason } from "@holdfast/core/client";
 import { type Draft, HoldfastError, parsePosition, type Start } from "@holdfast/protocol";
 import type { PublishAudit } from "../history/publish-audit.ts";
 import type { ReaderAudit } from "../history/reader-audit.ts";
@@ -13,6 +14,7 @@ export interface ClientHost extends DeviceHost {
 
 /** A channel that the application reads. */
 interface Following {
+  readonly start: Start;
   readonly audit: ReaderAudit;
   /** Given to the application, and not taken by it. */
   held: number;
@@ -29,6 +31,8 @@ export class Client {
   readonly #random: Random;
   readonly #publishing: PublishAudit;
   readonly #followings = new Map<string, Following>();
+  /** Channels that it was refused, and where it goes on once it may. */
+  readonly #refused = new Map<string, Start>();
   readonly #published = new Map<number, { channel: string; drafts: readonly Draft[] }>();
   #refs = 0;
   #ids = 0;
@@ -38,7 +42,7 @@ export class Client {
     this.name = options.name;
     this.#host = host;
     this.#random = host.random.fork();
-    const user = host.tokenLifeMs === undefined ? undefined : options.name;
+    const user = host.authority === undefined ? undefined : options.name;
     this.#publishing = host.checker.publisher(options.name, user);
     this.device = new Device(host, options, this.#random, (news) => this.#told(news));
   }
@@ -47,6 +51,8 @@ export class Client {
     switch (news.type) {
       case "state":
         this.#host.count(`state ${news.state.type}`);
+        if (news.state.type === "closed" && news.state.reason.type !== "closed")
+          this.#closed(news.state.reason);
         break;
       case "published":
         this.#published.delete(news.ref);
@@ -95,12 +101,51 @@ export class Client {
         this.#host.count("end");
         break;
       case "refused":
-        audit.stop();
-        if (news.error.retry === "reauthenticate") break;
-        this.#host.checker.fail("GAP", `${this.name} was refused ${news.channel}: ${news.error.message}`);
+        this.#refuse(news, following);
         break;
       default:
     }
+  }
+
+  #refuse({ channel, error }: NewsOf<"refused">, { audit, start }: Following): void {
+    audit.stop();
+    const isForbidden = error.code === "forbidden" && this.#host.authority?.wasForbidden(this.name, channel);
+    if (error.retry !== "reauthenticate" && !isForbidden) {
+      this.#host.checker.fail("GAP", `${this.name} was refused ${channel}: ${error.message}`);
+    }
+    this.#host.count(`refused: ${error.code}`);
+    this.#refused.set(channel, audit.position === undefined ? start : { after: audit.position });
+    this.#followings.delete(channel);
+    this.device.turn((connection, now) => connection.unsubscribe(channel, now));
+    this.#askAgain(channel);
+  }
+
+  /** Asks again for what was refused, from where it stood, once it may read that. */
+  #askAgain(channel: string): void {
+    this.#host.timeline.after(this.#random.between(500, 3000), () => {
+      const start = this.#refused.get(channel);
+      if (start === undefined) return;
+      if (this.#canAct && this.#host.authority?.mayRead(this.name, channel)) this.subscribe(channel, start);
+      else this.#askAgain(channel);
+    });
+  }
+
+  /** The server takes none of its tokens: somebody signs in anew. Rule CLI-13. */
+  #closed({ type, error }: Exclude<CloseReason, { type: "closed" }>): void {
+    if (type !== "reauthenticate" || this.#host.authority?.mayBeClosed(this.name) !== true) {
+      this.#host.checker.fail("AUTH", `${this.name} was closed for ${type}: ${error.message}`);
+    }
+    this.#host.timeline.after(this.#random.between(100, 2000), () => this.#signIn());
+  }
+
+  #signIn(): void {
+    this.#host.count("signed in anew");
+    this.device.turn((connection, now) => connection.reauthenticate(now));
+  }
+
+  /** What it reads, it may read, or asks for again. */
+  get isWhole(): boolean {
+    return this.#refused.size === 0;
   }
 
   /** The application takes what it was given, in its own time. */
@@ -123,14 +168,16 @@ export class Client {
 
   subscribe(channel: string, start: Start): void {
     if (this.#followings.has(channel) || !this.#canAct) return;
+    this.#refused.delete(channel);
     const audit = this.#host.checker.reader(this.name, channel, start);
-    this.#followings.set(channel, { audit, held: 0, isTaking: false });
+    this.#followings.set(channel, { start, audit, held: 0, isTaking: false });
     const wants = { start, signals: false, presence: false };
     this.device.turn((connection, now) => connection.subscribe(channel, wants, now));
   }
 
   /** Answers where it stood, if it got anywhere. */
   unsubscribe(channel: string): string | undefined {
+    this.#refused.delete(channel);
     const following = this.#followings.get(channel);
     if (following === undefined || this.device.isAsleep) return undefined;
     following.audit.stop();
@@ -198,6 +245,7 @@ export class Client {
   }
 
   close(): void {
+    this.#refused.clear();
     for (const { audit } of this.#followings.values()) audit.stop();
     this.device.turn((connection, now) => connection.close(now));
   }

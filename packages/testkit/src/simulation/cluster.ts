@@ -1,6 +1,7 @@
-import type { Gate } from "@holdfast/core/server";
-import { defaultLimits, HoldfastError, type Limits } from "@holdfast/protocol";
+import { defaultLimits, type Limits } from "@holdfast/protocol";
 import type { Checker } from "../history/checker.ts";
+import type { Authority, Change } from "./authority.ts";
+import { type Forgotten, Guard } from "./guard.ts";
 import type { Line, ServerEnd } from "./line.ts";
 import type { Engine } from "./log-engine.ts";
 import { NodeBroker } from "./node-broker.ts";
@@ -11,6 +12,8 @@ import { type Bounds, type NodeHost, ServerNode } from "./server-node.ts";
 import type { Timeline } from "./timeline.ts";
 
 const brokerDeadlineMs = 1500;
+/** Rule REV-4: nodes know within a second. */
+const toldWithinMs = 1000;
 /** Payload bytes of a batch. */
 const pageBytesMax = 4000;
 
@@ -22,6 +25,10 @@ export interface ClusterParts {
   readonly options: WorldOptions;
   /** Sinks are never full, which is wrong. */
   readonly isInsatiable: boolean;
+  /** Undefined: everybody may do everything. */
+  readonly authority: Authority | undefined;
+  /** What nodes forget, which is wrong. */
+  readonly forgets: Forgotten | undefined;
   /** Lets a test break a node's side of its lines. */
   end(end: ServerEnd): ServerEnd;
 }
@@ -48,7 +55,6 @@ export class Cluster {
       limits: limitsOf(options),
       // Retention is the log's own; what a node believes of it must not matter.
       settings: { mode, maxLag, retention, tailEventsMax, tailBytesMax: 1_000_000 },
-      gate: makeGate(parts),
       bounds: boundsOf(parts),
       brokerDeadlineMs,
       end: (end) => parts.end(end),
@@ -67,7 +73,21 @@ export class Cluster {
       delayMsMax: logDelayMsMax,
       untidyNotices,
     });
-    return new ServerNode(index, this.#host, broker);
+    return new ServerNode(index, this.#host, broker, this.#guard());
+  }
+
+  #guard(): Guard | undefined {
+    const { authority, timeline, random, forgets } = this.#parts;
+    return authority && new Guard({ timeline, random, forgets, view: authority.view() });
+  }
+
+  /** Nodes hear of what changed, each in its own time, unless it is `atOnce`. */
+  tell(change: Change, atOnce = false): void {
+    const { timeline, random } = this.#parts;
+    for (const node of this.#running) {
+      if (atOnce) node.take(change);
+      else timeline.after(random.below(toldWithinMs), () => node.take(change));
+    }
   }
 
   get #running(): ServerNode[] {
@@ -159,7 +179,7 @@ export class Cluster {
   }
 }
 
-function limitsOf({ heartbeatMs, pageEventsMax, stalledMsMax }: WorldOptions): Limits {
+function limitsOf({ heartbeatMs, pageEventsMax, stalledMsMax, expiryGraceMs }: WorldOptions): Limits {
   const publishesInFlightMax = 4;
   const helloTimeoutMs = 3000;
   return {
@@ -170,6 +190,7 @@ function limitsOf({ heartbeatMs, pageEventsMax, stalledMsMax }: WorldOptions): L
     pageBytesMax,
     publishesInFlightMax,
     stalledMsMax,
+    expiryGraceMs,
   };
 }
 
@@ -182,21 +203,5 @@ function boundsOf({ options, isInsatiable }: ClusterParts): Bounds {
     lineBytesMax: sinkBytesMax + beyond,
     answerBytesMax: pageBytesMax + beyond,
     channelsMax: channels,
-  };
-}
-
-/** Tokens are `user.expiresAt`, and it takes a moment to look at them. */
-function makeGate({ timeline, random, options }: ClusterParts): Gate {
-  return {
-    authenticate: async (token) => {
-      if (options.tokenLifeMs === undefined) return {};
-      await new Promise<void>((resolve) => timeline.after(random.below(5), resolve));
-      const [user, expiresAt] = token?.split(".") ?? [];
-      if (user === undefined || Number(expiresAt) <= timeline.now) {
-        throw new HoldfastError("token_expired", "The token has expired.");
-      }
-      return { user, expiresAt: Number(expiresAt) };
-    },
-    authorize: () => true,
   };
 }

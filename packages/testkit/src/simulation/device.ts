@@ -10,6 +10,7 @@ import {
 import { msgpackCodec, readPackedMessage } from "@holdfast/protocol/msgpack";
 import type { Checker } from "../history/checker.ts";
 import { WireAudit } from "../history/wire-audit.ts";
+import type { Authority } from "./authority.ts";
 import { type LinkHearer, readAnswer, readPosted, readStream, readWebSocket } from "./client-lines.ts";
 import type { Down, Line, Request } from "./line.ts";
 import type { Random } from "./random.ts";
@@ -21,7 +22,8 @@ export interface DeviceHost {
   readonly random: Random;
   /** Opens a line to whatever node answers. */
   dial(client: string, request: Request, receive: (item: Down) => void): Line;
-  readonly tokenLifeMs: number | undefined;
+  /** Undefined: nobody needs a token. */
+  readonly authority: Authority | undefined;
   /** The probability that a line the client closed still delivers what was on its way. */
   readonly lateDelivery: number;
   /** Whether what was to move a reader vanishes between the line and the client's core. */
@@ -81,7 +83,7 @@ export class Device {
     const chance = random.fork();
     this.#connection = new Connection({
       instance: `instance-${options.name}`,
-      anonymous: host.tokenLifeMs === undefined,
+      anonymous: host.authority === undefined,
       need: "duplex",
       toleranceMs: options.toleranceMs,
       transports: options.transports,
@@ -283,10 +285,12 @@ export class Device {
   }
 
   #giveToken(): void {
-    const { tokenLifeMs } = this.#host;
+    const token = this.#host.authority?.token(this.name, this.#random);
+    if (token === "never") return;
+    this.#host.trace(() => `${this.name} is given ${token ?? "no token"}`);
     this.turn((connection, now) => {
-      if (tokenLifeMs === undefined || this.#random.chance(0.05)) connection.tokenFailed(now);
-      else connection.tokenGiven(`${this.name}.${now + tokenLifeMs}`, now);
+      if (token === undefined) connection.tokenFailed(now);
+      else connection.tokenGiven(token, now);
     });
   }
 

@@ -36,6 +36,12 @@ export interface Weights {
   readonly sleep: number;
   /** Answers to appends are lost, the appends are not. */
   readonly loseAnswers: number;
+  /** The tokens of a user are taken back. */
+  readonly revoke: number;
+  /** A user may read a channel, or may not any more. */
+  readonly permit: number;
+  /** An application is given no new token. */
+  readonly starve: number;
 }
 
 /** One world: how large it is, how tight its limits are, and what goes wrong in it. */
@@ -68,7 +74,9 @@ export interface WorldOptions {
   readonly messageLoss: number;
   readonly bufferedEventsMax: number;
   readonly thinkMsMax: number;
+  /** Undefined: nobody needs a token. */
   readonly tokenLifeMs: number | undefined;
+  readonly expiryGraceMs: number;
   readonly weights: Weights;
 }
 
@@ -82,7 +90,12 @@ export interface ClientShape {
 /** In every world something is published and read; what goes wrong differs. */
 const everyday = { publish: 40, subscribe: 10, unsubscribe: 4, pause: 4 };
 
-const faults: Readonly<Record<Exclude<keyof Weights, keyof typeof everyday>, number>> = {
+/** Where clients have tokens. */
+const tokenFaults = { revoke: 3, permit: 4, starve: 3 };
+
+const faults: Readonly<
+  Record<Exclude<keyof Weights, keyof typeof everyday | keyof typeof tokenFaults>, number>
+> = {
   close: 0.5,
   cut: 8,
   stall: 5,
@@ -107,8 +120,9 @@ export function drawWorld(seed: number, overrides: Partial<WorldOptions> = {}): 
   );
   // Apart from the rest, which every known seed counts on.
   const forms = new Random(seed ^ 0x2c1b3c6d);
+  const tokens = new Random(seed ^ 0x71d67fff);
   const isStrict = random.chance(0.75);
-  return {
+  const world: WorldOptions = {
     seed,
     steps: random.between(40, 120),
     stepMsMax: random.pick([50, 300, 1000]),
@@ -134,8 +148,25 @@ export function drawWorld(seed: number, overrides: Partial<WorldOptions> = {}): 
     bufferedEventsMax: random.pick([2, 10, 1000]),
     thinkMsMax: random.pick([0, 20, 500]),
     tokenLifeMs: random.chance(0.25) ? random.between(32_000, 60_000) : undefined,
-    weights: { ...everyday, ...weights } as Weights,
-    ...overrides,
+    expiryGraceMs: 0,
+    weights: { ...everyday, revoke: 0, permit: 0, starve: 0, ...weights } as Weights,
+  };
+  return { ...world, ...drawTokens(world, tokens), ...overrides };
+}
+
+/** What tokens there are, and what becomes of them: of short ones many end in a world. */
+function drawTokens({ tokenLifeMs, weights }: WorldOptions, random: Random): Partial<WorldOptions> {
+  const present = random.next();
+  const lifeMs = random.chance(0.6) ? random.between(6000, 20_000) : tokenLifeMs;
+  if (tokenLifeMs === undefined || lifeMs === undefined) return {};
+  const drawn = Object.entries(tokenFaults).map(([fault, weight]) => [
+    fault,
+    random.chance(present) ? weight : 0,
+  ]);
+  return {
+    tokenLifeMs: lifeMs,
+    expiryGraceMs: random.pick([0, 0, 3000]),
+    weights: { ...weights, ...(Object.fromEntries(drawn) as typeof tokenFaults) },
   };
 }
 

@@ -1,4 +1,5 @@
 import type { Transport } from "@holdfast/core/client";
+import type { TokenFault } from "./authority.ts";
 import type { Obstacle } from "./line.ts";
 import type { Reach } from "./node-broker.ts";
 import type { WorldOptions } from "./options.ts";
@@ -40,7 +41,13 @@ export type Action =
       readonly forMs: number;
     }
   | { readonly do: "offline"; readonly client: number; readonly isTold: boolean; readonly forMs: number }
-  | { readonly do: "sleep"; readonly client: number; readonly forMs: number };
+  | { readonly do: "sleep"; readonly client: number; readonly forMs: number }
+  /** All tokens of the client's user are taken back. */
+  | { readonly do: "revoke"; readonly client: number }
+  /** The client's user may read the channel, or may not any more. */
+  | { readonly do: "permit"; readonly client: number; readonly channel: number; readonly isAllowed: boolean }
+  /** The client's application is given no new token. */
+  | { readonly do: "starve"; readonly client: number; readonly how: TokenFault; readonly forMs: number };
 
 /** `resume`: where this application stood in the channel when it last read it. */
 export type StartKind = "latest" | "oldest" | "resume" | "stale" | number;
@@ -119,6 +126,12 @@ class Draw {
         return { do: "offline", client, isTold: random.chance(0.6), forMs };
       case "sleep":
         return { do: "sleep", client, forMs: random.pick([1000, 6000, 20_000, 90_000]) };
+      case "revoke":
+        return { do: "revoke", client };
+      case "permit":
+        return { do: "permit", client, channel, isAllowed: random.chance(0.6) };
+      case "starve":
+        return { do: "starve", client, how: random.pick(["fails", "hangs", "repeats"]), forMs };
       default:
         return this.#publish(client, channel);
     }

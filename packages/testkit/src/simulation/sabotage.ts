@@ -4,7 +4,7 @@ import type { Hello } from "@holdfast/protocol";
 import type { Promised } from "../history/violation.ts";
 import type { Down } from "./line.ts";
 import type { Engine } from "./log-engine.ts";
-import type { WorldOptions } from "./options.ts";
+import { drawWorld, type Weights, type WorldOptions } from "./options.ts";
 import type { Sabotage } from "./world.ts";
 
 /** A way to break a promise, and how it must come to light. */
@@ -73,6 +73,13 @@ function lateDown(isHeld: (text: string) => boolean): Sabotage {
       if (before !== undefined) deliver(before);
     },
   };
+}
+
+/** Worlds in which all is well but what becomes of tokens. */
+function onlyTokens(faults: Partial<Weights>): Weights {
+  const { weights } = drawWorld(0);
+  const none = Object.fromEntries(Object.keys(weights).map((name) => [name, 0])) as unknown as Weights;
+  return { ...none, publish: 40, subscribe: 10, ...faults };
 }
 
 /** The checker's own proof: each of these must be caught. */
@@ -177,6 +184,33 @@ export const sabotages: readonly KnownSabotage[] = [
         gone: () => {},
       }),
     }),
+  },
+  {
+    title: "[AUTH] [EXP-3] a node that forgets when tokens end",
+    promises: ["AUTH"],
+    make: () => ({ forgets: "expiry" }),
+    options: { tokenLifeMs: 6000, steps: 120, stepMsMax: 300 },
+  },
+  {
+    title: "[AUTH] a node that goes on with whom it knows to be revoked",
+    promises: ["AUTH"],
+    make: () => ({ forgets: "revocations" }),
+    options: { tokenLifeMs: 60_000, weights: onlyTokens({ revoke: 5 }) },
+  },
+  {
+    title: "[AUTH] a node that lets everybody read on who may not any more",
+    promises: ["AUTH"],
+    make: () => ({ forgets: "permissions" }),
+    options: { tokenLifeMs: 60_000, weights: onlyTokens({ permit: 5 }) },
+  },
+  {
+    title: "[MOVE] [CLI-11] a client that asks for a token once",
+    promises: ["LIVE"],
+    make: () => {
+      let asked = 0;
+      return { effect: (effect) => (effect.type === "token" && ++asked > 3 ? [] : [effect]) };
+    },
+    options: { tokenLifeMs: 6000, steps: 120, stepMsMax: 300 },
   },
   {
     title: "[MOVE] a client that never comes back",

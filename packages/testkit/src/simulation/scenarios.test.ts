@@ -31,6 +31,7 @@ function world(options: Partial<WorldOptions>): WorldOptions {
     bufferedEventsMax: 1000,
     thinkMsMax: 0,
     tokenLifeMs: undefined,
+    expiryGraceMs: 0,
     ...options,
   };
 }

@@ -42,7 +42,8 @@ function openSession(
   line: Line,
   { form = "json", ...parts }: SessionParts,
 ): { session: Session; dialogue: Dialogue } {
-  const { limits, gate, clock } = node.host;
+  const { gate } = node;
+  const { limits, clock } = node.host;
   const session = new Session({
     ...parts,
     id: String(line.id),
@@ -55,12 +56,20 @@ function openSession(
   return { session, dialogue: new Dialogue({ session, gate, limits, clock, form }) };
 }
 
+/** Nothing is given to who may not have it now. Rules AUTH-1, EXP-3. */
+function checkRight(node: ServerNode, line: Line, session: Session | undefined, bytes: Uint8Array): void {
+  const fault = session && node.guard?.faultOf(bytes, session);
+  if (fault !== undefined) node.host.checker.fail("AUTH", `${line}: ${fault}`);
+}
+
 /** Bytes that arrive in the order they were written, and the bound that a session must respect. */
 abstract class LineSink implements Sink {
   protected readonly node: ServerNode;
   protected readonly line: Line;
   #isFull = false;
   #isClosed = false;
+  /** Whose sink this is. */
+  session: Session | undefined;
   onDrained: () => void = () => {};
 
   constructor(node: ServerNode, line: Line) {
@@ -72,6 +81,7 @@ abstract class LineSink implements Sink {
     const { checker, bounds } = this.node.host;
     if (this.#isClosed) checker.fail("BND", `${this.line}: was written to after it was closed`);
     if (this.#isFull) this.#checkPatience(bytes);
+    checkRight(this.node, this.line, this.session, bytes);
     this.line.down.send({ is: "bytes", bytes }, bytes.length);
     const { bytesInFlight } = this.line.down;
     checker.bound(() => `what waits to be sent on ${this.line}`, bytesInFlight, bounds.lineBytesMax);
@@ -141,6 +151,7 @@ export function serveWebSocket(node: ServerNode, line: Line, form: MessageForm):
     principal: {},
     form,
   });
+  sink.session = session;
   sink.onDrained = () => session.drained();
   node.enter(session, dialogue);
   line.down.send({ is: "accepted" });
@@ -168,6 +179,7 @@ export function serveStream(node: ServerNode, line: Line, hello: Hello, principa
   const sink = new StreamSink(node, line);
   const framing = framings.sessionSse;
   const { session, dialogue } = openSession(node, line, { sink, framing, hears: false, principal });
+  sink.session = session;
   sink.onDrained = () => session.drained();
   node.enter(session, session);
   line.down.send({ is: "accepted" });
@@ -196,7 +208,8 @@ export class AnswerEnd implements Sink, ServerEnd, Timed {
     this.#node = node;
     this.#line = line;
     this.#waitMs = waitMs;
-    this.#endsAt = timeline.now + (waitMs === 0 ? brokerDeadlineMs : waitMs);
+    const longest = timeline.now + (waitMs === 0 ? brokerDeadlineMs : waitMs);
+    this.#endsAt = Math.min(longest, principal.expiresAt ?? longest);
     const framing = framings.sessionText;
     const { session, dialogue } = openSession(node, line, { sink: this, framing, hears: false, principal });
     this.#session = session;
@@ -232,6 +245,7 @@ export class AnswerEnd implements Sink, ServerEnd, Timed {
 
   write(part: Uint8Array): boolean {
     const { checker, bounds, limits } = this.#node.host;
+    checkRight(this.#node, this.#line, this.#session, part);
     this.#parts.push(part);
     this.#bytes += part.length;
     checker.bound(() => `an answer on ${this.#line}`, this.#bytes, bounds.answerBytesMax);

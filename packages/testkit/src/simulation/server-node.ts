@@ -3,6 +3,7 @@ import {
   type Gate,
   Hubs,
   type NamespaceSettings,
+  openGate,
   publishAs,
   type Session,
 } from "@holdfast/core/server";
@@ -15,6 +16,8 @@ import {
   parseDraftText,
 } from "@holdfast/protocol";
 import type { Checker } from "../history/checker.ts";
+import type { Change } from "./authority.ts";
+import type { Guard } from "./guard.ts";
 import type { Line, Request, ServerEnd } from "./line.ts";
 import type { NodeBroker } from "./node-broker.ts";
 import type { Random } from "./random.ts";
@@ -39,7 +42,6 @@ export interface NodeHost {
   readonly checker: Checker;
   readonly limits: Limits;
   readonly settings: NamespaceSettings;
-  readonly gate: Gate;
   readonly bounds: Bounds;
   readonly brokerDeadlineMs: number;
   /** Lets a test break the node's side of a line. */
@@ -55,6 +57,8 @@ export class ServerNode {
   readonly host: NodeHost;
   readonly broker: NodeBroker;
   readonly hubs: Hubs;
+  /** Undefined: everybody may do everything. */
+  readonly guard: Guard | undefined;
   isDraining = false;
   #isDead = false;
   readonly #timed = new Map<Session, Timed>();
@@ -63,10 +67,11 @@ export class ServerNode {
   #sweptAt = Number.NEGATIVE_INFINITY;
   #atTurnEnd: (() => void)[] = [];
 
-  constructor(index: number, host: NodeHost, broker: NodeBroker) {
+  constructor(index: number, host: NodeHost, broker: NodeBroker, guard: Guard | undefined) {
     this.index = index;
     this.host = host;
     this.broker = broker;
+    this.guard = guard;
     const { clock, limits, settings, timeline, random } = host;
     this.hubs = new Hubs({
       broker,
@@ -81,6 +86,15 @@ export class ServerNode {
 
   get isDead(): boolean {
     return this.#isDead;
+  }
+
+  get gate(): Gate {
+    return this.guard ?? openGate;
+  }
+
+  /** Hears that somebody may do other things than before. */
+  take(change: Change): void {
+    if (!this.#isDead) this.guard?.take(change, this.#timed.keys());
   }
 
   #live(delayMs: number, run: () => void): void {
@@ -124,7 +138,7 @@ export class ServerNode {
   }
 
   async #serve(line: Line, request: Exclude<Request, { kind: "websocket" | "probe" }>): Promise<void> {
-    const { gate } = this.host;
+    const { gate } = this;
     if (request.kind === "post") return await this.#publish(line, request);
     const hello = helloOf(request.hello);
     const principal = await gate.authenticate(hello.token);
@@ -137,7 +151,7 @@ export class ServerNode {
   }
 
   async #publish(line: Line, request: Extract<Request, { kind: "post" }>): Promise<void> {
-    const principal = await this.host.gate.authenticate(request.token);
+    const principal = await this.gate.authenticate(request.token);
     const channel = decodeURIComponent(request.path.slice("/channels/".length));
     const drafts = request.body
       .split("\n")

@@ -4,8 +4,10 @@ import { type Hello, sameCursor } from "@holdfast/protocol";
 import { Checker } from "../history/checker.ts";
 import type { Violation } from "../history/violation.ts";
 import { Actor } from "./actor.ts";
+import { Authority } from "./authority.ts";
 import { Client, type ClientHost } from "./client.ts";
 import { Cluster } from "./cluster.ts";
+import type { Forgotten } from "./guard.ts";
 import type { Down, ServerEnd } from "./line.ts";
 import { type Engine, LogEngine } from "./log-engine.ts";
 import { Network } from "./network.ts";
@@ -27,6 +29,8 @@ export interface Sabotage {
   readonly end?: (end: ServerEnd) => ServerEnd;
   /** Sinks are never full. */
   readonly isInsatiable?: boolean;
+  /** What nodes forget of what clients may not. */
+  readonly forgets?: Forgotten;
   /** The log knows no ids of publishers. */
   readonly isForgetful?: boolean;
 }
@@ -105,12 +109,16 @@ export class World {
     this.#trace = extras.trace;
     this.#checker = checker;
     const engine = sabotage.engine?.(log) ?? log;
+    const { tokenLifeMs } = options;
+    const authority = tokenLifeMs === undefined ? undefined : new Authority(timeline, tokenLifeMs);
     this.#cluster = new Cluster({
       timeline,
       checker,
       random,
       engine,
       options,
+      authority,
+      forgets: sabotage.forgets,
       isInsatiable: sabotage.isInsatiable ?? false,
       end: sabotage.end ?? ((end) => end),
     });
@@ -127,7 +135,7 @@ export class World {
       random,
       dial: (client, request, receive) => this.#network.dial(client, request, receive),
       thinkMsMax: options.thinkMsMax,
-      tokenLifeMs: options.tokenLifeMs,
+      authority,
       lateDelivery: options.lateDelivery,
       loses: () => !this.#actor.isHealed && random.chance(options.messageLoss),
       heldEventsMax: options.bufferedEventsMax * heldFactor + options.pageEventsMax,
@@ -149,6 +157,7 @@ export class World {
     this.#actor = new Actor({
       timeline,
       engine,
+      authority,
       cluster: this.#cluster,
       network: this.#network,
       clients: this.#clients,
@@ -184,6 +193,9 @@ export class World {
     await this.#live(at + healMsMax, () => this.#hasArrived());
     this.#healedMs = this.#timeline.now - at;
     if (this.#isRight) this.#checker.checkFinal();
+    for (const { name, isWhole } of this.#clients) {
+      if (!isWhole) this.#checker.fail("LIVE", `${name} was refused what it may read`);
+    }
     for (const client of this.#clients) client.close();
     await this.#live(this.#timeline.now + emptyMsMax, () => false);
     if (this.#isRight) this.#cluster.checkEmpty();
@@ -207,6 +219,7 @@ export class World {
 
   #hasArrived(): boolean {
     const { readers, publishers } = this.#checker;
+    if (!this.#clients.every(({ isWhole }) => isWhole)) return false;
     if (publishers.some(({ pending }) => pending > 0)) return false;
     return readers.every(({ channel, position, isOver }) => {
       const log = this.#checker.log(channel);
