@@ -14,7 +14,7 @@ import { drawSeed } from "./transports-under-test.ts";
 
 /** An engine that several processes share: a log behind a port of this machine. */
 export class Engine {
-  readonly log = new MemoryBroker({ clock: { now: () => Date.now() }, epochSeed: drawSeed() });
+  readonly log: MemoryBroker;
   readonly #sockets = new Set<Socket>();
   readonly #server = createServer((socket) => {
     this.#sockets.add(socket);
@@ -22,7 +22,7 @@ export class Engine {
       isFull: false,
       send: (reply) => socket.write(`${encodeMessage(reply)}\n`),
     });
-    createInterface(socket).on("line", (line) => guest.receive(decodeMessage<Request>(line)));
+    linesOf(socket, (line) => guest.receive(decodeMessage<Request>(line)));
     socket
       .on("error", () => {})
       .on("close", () => {
@@ -30,10 +30,13 @@ export class Engine {
         guest.gone();
       });
   });
-  readonly #host: BrokerHost = new BrokerHost({
-    broker: this.log,
-    schedule: () => setImmediate(() => this.#host.flush()),
-  });
+  readonly #host: BrokerHost;
+
+  constructor(log = new MemoryBroker({ clock: { now: () => Date.now() }, epochSeed: drawSeed() })) {
+    this.log = log;
+    const host = new BrokerHost({ broker: log, schedule: () => setImmediate(() => host.flush()) });
+    this.#host = host;
+  }
 
   async start(): Promise<number> {
     this.#server.listen(0, "127.0.0.1");
@@ -52,6 +55,13 @@ export class Engine {
   }
 }
 
+/** Reads a socket line by line; that it broke is told by its close. */
+function linesOf(socket: Socket, hear: (line: string) => void): void {
+  createInterface(socket)
+    .on("line", hear)
+    .on("error", () => {});
+}
+
 /** A broker on the engine at this port. */
 export function engineBroker(port: number): RemoteBroker {
   const socket = connect(port, "127.0.0.1");
@@ -61,7 +71,7 @@ export function engineBroker(port: number): RemoteBroker {
     if (request.ask === "leave") socket.end();
   };
   const broker = new RemoteBroker({ name: "engine", capabilities, send });
-  createInterface(socket).on("line", (line) => broker.receive(decodeMessage<Reply>(line)));
+  linesOf(socket, (line) => broker.receive(decodeMessage<Reply>(line)));
   socket.on("error", () => {}).on("close", () => broker.lost());
   return broker;
 }
