@@ -13,6 +13,11 @@ const commands: readonly { name: string; summary: string; load(): Promise<Comman
   { name: "subscribe", summary: "follow channels", load: () => import("./commands/subscribe.ts") },
   { name: "token", summary: "sign a token, for development", load: () => import("./commands/token.ts") },
   { name: "key", summary: "make an API key", load: () => import("./commands/key.ts") },
+  {
+    name: "revoke",
+    summary: "refuse a user, token or session everywhere",
+    load: () => import("./commands/revoke.ts"),
+  },
 ];
 
 const help = `

@@ -185,6 +185,9 @@ export const clientSettings = {
 
 const transports = ["websocket", "sse", "long-poll", "poll"] as const satisfies readonly Transport[];
 
+/** What commands need that only send requests. */
+export const adminSettings = { url: clientSettings.url, token: clientSettings.token };
+
 export const readerSettings = {
   ...clientSettings,
   via: define({

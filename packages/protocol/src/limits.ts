@@ -81,6 +81,15 @@ export interface Limits {
   readonly signalBytesMax: number;
   readonly presenceMembersMax: number;
   readonly presenceGraceMs: number;
+  /** How long a ticket may wait to be used; at most 30,000. */
+  readonly ticketMs: number;
+  /** Tickets that a node makes within `ticketMs`, and those of them for one user. */
+  readonly ticketsMax: number;
+  readonly ticketsPerUserMax: number;
+  /** Revocations that are remembered at a time. */
+  readonly revocationsMax: number;
+  /** How long a revocation is remembered, or longer where tokens may live longer (`auth.tokens.lifetimeMsMax`). */
+  readonly revocationMs: number;
 }
 
 export const defaultLimits: Limits = {
@@ -129,4 +138,9 @@ export const defaultLimits: Limits = {
   signalBytesMax: 16 * 1024,
   presenceMembersMax: 10_000,
   presenceGraceMs: 10_000,
+  ticketMs: 30_000,
+  ticketsMax: 20_000,
+  ticketsPerUserMax: 100,
+  revocationsMax: 100_000,
+  revocationMs: 86_400_000,
 };

@@ -1,5 +1,9 @@
+import { isReserved } from "@holdfast/core/server";
 import type { Limits } from "@holdfast/protocol";
 import type { HoldfastOptions } from "./options.ts";
+
+/** A ticket stands in URLs, which others keep: it must be over before anybody reads their logs. */
+const ticketMsMax = 30_000;
 
 /** What no single option is to blame for. */
 export function contradictions(options: HoldfastOptions, limits: Limits): string[] {
@@ -32,6 +36,13 @@ export function contradictions(options: HoldfastOptions, limits: Limits): string
   }
   if (options.broker !== undefined && options.memory !== undefined) {
     mistakes.push('"memory" bounds the log in this process; with a "broker" there is none.');
+  }
+  if (limits.ticketMs > ticketMsMax) {
+    mistakes.push(`"limits.ticketMs" (${limits.ticketMs}) must not exceed ${ticketMsMax}.`);
+  }
+  for (const name of Object.keys(options.namespaces ?? {})) {
+    if (!isReserved(name)) continue;
+    mistakes.push(`The namespace "${name}" is the nodes' own and cannot be configured.`);
   }
   for (const [smaller, larger] of ordered) {
     if (limits[smaller] > limits[larger]) {

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
-import { publishAs } from "@holdfast/core/server";
+import { checkNotReserved, publishAs } from "@holdfast/core/server";
 import {
   checkLabels,
   formatCursor,
@@ -11,6 +11,7 @@ import {
   toPayload,
 } from "@holdfast/protocol";
 import { type AttachableServer, attach } from "./attachment.ts";
+import type { RevocationTarget } from "./auth/revocations.ts";
 import { type CloseOptions, Drain } from "./calm/drain.ts";
 import { ConfigurationError } from "./configuration-error.ts";
 import { Front } from "./front.ts";
@@ -20,6 +21,7 @@ import type { NodeReport } from "./metrics/report.ts";
 import { Node, type Stats } from "./node.ts";
 import { OperationsListener } from "./operations.ts";
 import { checkCapabilities, type HoldfastOptions, readOptions } from "./options.ts";
+import { controlOf } from "./routes/revocations.ts";
 
 export interface PublishOptions {
   readonly type?: string;
@@ -30,6 +32,12 @@ export interface PublishOptions {
   readonly from?: string;
   /** Publishes only if the head is this cursor. Rule PUB-1. */
   readonly ifMatch?: string;
+}
+
+/** From when, and until when, something is refused; in ms since 1970. */
+export interface Revoked {
+  readonly at: number;
+  readonly until: number;
 }
 
 export interface AttachOptions {
@@ -64,6 +72,16 @@ export interface Holdfast {
   publish(channel: string, data: unknown, options?: PublishOptions): Promise<PublishResult>;
   /** Closes a channel: its readers are told the end once they have read it all. Rules END-1, PUB-2. */
   closeChannel(channel: string): Promise<{ readonly cursor: string }>;
+  /**
+   * Refuses a user, a token (by its `jti`) or a session on every node, and ends their connections: until `until` (ms since
+   * 1970), or for as long as any token could need it. Resolves once it holds on this node. Rules REV-1 to REV-4.
+   *
+   * Rejects with `bad_message` or `bad_parameter`, `overloaded` beyond `revocationsMax`, `broker_unavailable`, and
+   * `unsupported` without authentication.
+   */
+  revoke(target: RevocationTarget & { readonly until?: number }): Promise<Revoked>;
+  /** Has every node ask anew what a user may do, and end what it may not do any more. Rejects likewise. Rules REV-1, REV-5. */
+  permissionsChanged(whose: { readonly user: string }): Promise<void>;
   stats(): Stats;
   /** What `GET /metrics` says of this node alone, for an application that has such a page of its own. Rule SEE-1. */
   metrics(): Promise<string>;
@@ -153,15 +171,26 @@ export function assemble(options: HoldfastOptions): { readonly node: Node; reado
       const principal = from === undefined ? {} : { user: from };
       const condition = ifMatch === undefined ? undefined : parseCursor(ifMatch);
       const name = parseChannelName(channel);
+      checkNotReserved(name);
       const [result] = await publishAs(principal, node.hubs, name, [draft], condition);
       if (result === undefined) throw new HoldfastError("internal", "The broker acknowledged nothing.");
       return result;
     },
     async closeChannel(channel) {
       const name = parseChannelName(channel);
+      checkNotReserved(name);
       const { epoch, head } = await node.hubs.close(name);
       node.audit({ act: "channel.close", channel: name });
       return { cursor: formatCursor({ epoch, offset: head }) };
+    },
+    async revoke({ until, ...target }) {
+      const { at, until: forgotten } = await controlOf(node).revocations.add(target, until);
+      node.audit({ act: "revoke", ...target, at, until: forgotten });
+      return { at, until: forgotten };
+    },
+    async permissionsChanged({ user }) {
+      await controlOf(node).permissions.add(user);
+      node.audit({ act: "permissions.changed", user });
     },
     stats: () => node.stats(),
     metrics: async () => await formatFamilies(await node.tell("metrics")),

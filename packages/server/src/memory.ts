@@ -1,4 +1,5 @@
 import { MemoryBroker } from "@holdfast/core/broker";
+import { controlChannels } from "@holdfast/core/server";
 import { namespaceOf } from "@holdfast/protocol";
 import { drawText } from "./draw.ts";
 import { thrownField } from "./log.ts";
@@ -19,6 +20,8 @@ export function keepInMemory({
     epochSeed: drawText(6),
     retention: (channel) => settings.namespace(namespaceOf(channel)).retention,
     limits: settings.memory,
+    // Nobody publishes there for long, and what was revoked must not be forgotten for it.
+    keeps: (channel) => channel === controlChannels.revocations,
     observerFailed: (error, channel) =>
       log({ level: "error", message: "A follower of a log failed.", channel, error: thrownField(error) }),
   });

@@ -11,6 +11,7 @@ import {
 } from "@holdfast/core/server";
 import { HoldfastError, type Limits, namespaceOf } from "@holdfast/protocol";
 import type { AuditEntry } from "./audit.ts";
+import { Control } from "./auth/control.ts";
 import { Gatekeeper } from "./auth/gatekeeper.ts";
 import { withDeadline } from "./broker-deadline.ts";
 import type { Drain, DrainStats } from "./calm/drain.ts";
@@ -68,8 +69,11 @@ export interface Waiter {
   /** By `performance.now()`. */
   readonly openedAt: number;
   readonly client: Client;
+  readonly principal: Principal;
   /** Answers now, because the node goes away. */
   drain(): void;
+  /** Finds out anew whether the principal may have an answer. */
+  look(): void;
 }
 
 /** What is asked of a connection's socket; afterwards it may not say any more. */
@@ -107,6 +111,8 @@ export class Node {
   readonly proxies: Proxies;
   readonly admission: Admission;
   readonly readiness: Readiness;
+  /** Undefined where nobody is asked who they are. */
+  readonly control: Control | undefined;
   /** Undefined: nothing is compressed. */
   readonly compression: NodeCompression | undefined;
   readonly log: Logger;
@@ -152,6 +158,7 @@ export class Node {
       onStep: (now, byMs) => {
         this.hubs.clockSet(now);
         this.admission.clockSet();
+        this.control?.clockSet(now);
         for (const link of this.links) {
           link.session.clockSet(now, byMs);
           this.expect(link);
@@ -189,6 +196,8 @@ export class Node {
     this.compression = settings.compression && new NodeCompression(settings.compression);
     this.tick.deliverFrom(this.hubs);
     this.deadlines.add(this.hubs);
+    this.control = this.gatekeeper.authenticates ? new Control(this) : undefined;
+    this.control?.begin();
     this.deadlines.add(this.#files);
   }
 
@@ -356,6 +365,7 @@ export class Node {
   }
 
   async stop(): Promise<void> {
+    this.control?.stop();
     this.hubs.stop();
     this.deadlines.stop();
     this.meters.stop();

@@ -25,7 +25,11 @@ test("[BND-2] without options every limit has its default", () => {
 
 test("[BND-2] every limit can be set, and a value that is none is refused by name", () => {
   for (const name of Object.keys(defaultLimits) as (keyof Limits)[]) {
-    const larger = name === "pageEventsDefault" || name === "eventBytesMax" || name === "streamChannelsMax";
+    const larger =
+      name === "pageEventsDefault" ||
+      name === "eventBytesMax" ||
+      name === "streamChannelsMax" ||
+      name === "ticketMs";
     const value = larger ? 2 : 1_000_000_000;
     assert.equal(readOptions({ limits: { [name]: value } }).limits[name], value);
     for (const bad of [-1, 1.5, "7", null, Number.NaN, Number.POSITIVE_INFINITY]) {
@@ -38,6 +42,22 @@ test("[BND-2] every limit can be set, and a value that is none is refused by nam
   }
   assert.equal(readOptions({ limits: { stalledMsMax: 0 } }).limits.stalledMsMax, 0);
   assert.equal(mistakesIn({ limits: { heartbeatMs: 0 } }).length, 1);
+});
+
+test("[TICK-3] [REV-6] what would keep a ticket longer, or forget what was revoked, cannot be configured", () => {
+  assert.deepEqual(mistakesIn({ limits: { ticketMs: 30_001 } }), [
+    '"limits.ticketMs" (30001) must not exceed 30000.',
+  ]);
+  assert.deepEqual(mistakesIn({ namespaces: { "holdfast.control": { maxLag: 1 } } }), [
+    'The namespace "holdfast.control" is the nodes\' own and cannot be configured.',
+  ]);
+  const { namespace } = readOptions({
+    limits: { revocationMs: 1000 },
+    namespaces: { "": { mode: "latest", retention: { ageMsMax: 1, eventsMax: 1 } } },
+  });
+  const { mode, retention } = namespace("holdfast.control");
+  assert.equal(mode, "every");
+  assert.ok(retention.ageMsMax > 1000 && retention.eventsMax > defaultLimits.revocationsMax);
 });
 
 test("[BND-2] the log in this process has its bounds, and another log has its own", () => {

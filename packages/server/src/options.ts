@@ -11,6 +11,7 @@ import { defaultLimits, type Limits } from "@holdfast/protocol";
 import * as v from "valibot";
 import type { AccessOptions } from "./auth/access-rules.ts";
 import { type AuthOptions, type AuthSettings, authSchema, letsIn, readAuth } from "./auth/options.ts";
+import { reservedNamespace } from "./auth/reserved-namespaces.ts";
 import { ConfigurationError } from "./configuration-error.ts";
 import { contradictions } from "./contradictions.ts";
 import { namesAddresses, type ProxyHeader } from "./limits/proxies.ts";
@@ -113,6 +114,8 @@ export interface Settings {
   readonly broker: HoldfastOptions["broker"];
   readonly brokerDeadlineMs: number;
   readonly limits: Limits;
+  /** How long a revocation is remembered, in ms: no token lives longer. */
+  readonly revocationMs: number;
   readonly memory: MemoryLimits;
   /** Undefined: nothing is compressed. */
   readonly compression: CompressionSettings | undefined;
@@ -274,6 +277,7 @@ export function readOptions(options: HoldfastOptions): Settings {
   }
   const { logLevel = options.logger === undefined ? "warn" : "info" } = options;
   if (mistakes.length > 0) throw new ConfigurationError(mistakes);
+  const revocationMs = revocationMsOf(limits, auth.tokens);
   return {
     access: accessOf(options),
     auth,
@@ -282,6 +286,7 @@ export function readOptions(options: HoldfastOptions): Settings {
     broker: options.broker,
     brokerDeadlineMs: options.brokerDeadlineMs ?? 5000,
     limits,
+    revocationMs,
     memory: { ...defaultMemoryLimits, ...options.memory },
     compression: compressionOf(options.compression),
     logger: guardLog(options.logger ?? stderrLogger, logLevel),
@@ -293,8 +298,14 @@ export function readOptions(options: HoldfastOptions): Settings {
     origins: options.origins ?? [],
     trustedProxies: options.trustedProxies,
     proxyHeader: options.proxyHeader ?? "x-forwarded-for",
-    namespace: namespacesOf(options.namespaces ?? {}),
+    namespace: namespacesOf(options.namespaces ?? {}, limits, revocationMs),
   };
+}
+
+/** As long as any token could need it, that is from its issue to its last moment by any clock. */
+function revocationMsOf({ revocationMs }: Limits, tokens: AuthSettings["tokens"]): number {
+  if (tokens === undefined) return revocationMs;
+  return Math.max(revocationMs, tokens.lifetimeMsMax + tokens.clockToleranceMs);
 }
 
 function accessOf({ auth, authenticate, open }: HoldfastOptions): Access {
@@ -307,10 +318,14 @@ function compressionOf(given: HoldfastOptions["compression"]): CompressionSettin
   return { ...defaultCompression, ...(given === true ? {} : given) };
 }
 
-function namespacesOf(given: Readonly<Record<string, NamespaceOptions>>): Settings["namespace"] {
+function namespacesOf(
+  given: Readonly<Record<string, NamespaceOptions>>,
+  limits: Limits,
+  revocationMs: number,
+): Settings["namespace"] {
   const base = refine(defaultNamespace, given[""]);
   const named = new Map(Object.entries(given).map(([name, changes]) => [name, refine(base, changes)]));
-  return (name) => named.get(name) ?? base;
+  return (name) => reservedNamespace(name, limits, revocationMs) ?? named.get(name) ?? base;
 }
 
 function refine(from: NamespaceSettings, options: NamespaceOptions = {}): NamespaceSettings {

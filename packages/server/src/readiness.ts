@@ -66,6 +66,7 @@ export class Readiness {
   async #test(): Promise<void> {
     try {
       await this.#node.broker.probe();
+      await this.#node.control?.read();
       await this.#deliver();
     } catch (thrown) {
       const error = toHoldfastError(thrown);

@@ -7,11 +7,14 @@ import { connect } from "./routes/connect.ts";
 import { streamEvents } from "./routes/events.ts";
 import { answerLive, answerReady } from "./routes/health.ts";
 import { readMetrics } from "./routes/metrics.ts";
+import { changePermissions } from "./routes/permissions.ts";
 import { listMembers } from "./routes/presence.ts";
 import { publish } from "./routes/publish.ts";
+import { listRevocations, revoke } from "./routes/revocations.ts";
 import { signal } from "./routes/signals.ts";
 import { readState } from "./routes/state.ts";
 import { readStats } from "./routes/stats.ts";
+import { makeTicket } from "./routes/tickets.ts";
 
 /** Answers a request, or rejects with the outcome to answer with. */
 export type Handler = (node: Node, exchange: Exchange, channel: string) => Promise<void>;
@@ -33,6 +36,9 @@ const paths: ReadonlyMap<string, Route> = new Map([
   ["/health/ready", { GET: answerReady }],
   ["/metrics", { GET: readMetrics }],
   ["/stats", { GET: readStats }],
+  ["/permissions/changed", { POST: changePermissions }],
+  ["/revocations", { GET: listRevocations, POST: revoke }],
+  ["/tickets", { POST: makeTicket }],
 ]);
 
 /** By what follows the channel's name. */

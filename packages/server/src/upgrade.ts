@@ -33,7 +33,7 @@ function offeredSubprotocols(request: IncomingMessage): string[] {
 }
 
 async function openSession(node: Node, request: IncomingMessage, query: string): Promise<Open> {
-  parseParameters(query, []);
+  parseParameters(query, ["ticket"]);
   const offered = offeredSubprotocols(request);
   if (offered.length > 0 && chooseSubprotocol(offered) === undefined) {
     throw new HoldfastError(
@@ -41,11 +41,9 @@ async function openSession(node: Node, request: IncomingMessage, query: string):
       `The subprotocols here are ${Object.values(subprotocols).join(" and ")}, not ${quoted(offered.join(", "))}.`,
     );
   }
-  const { gatekeeper } = node;
-  const gate = gatekeeper.gateFor(request);
-  const { token } = gatekeeper.credentialOf(request);
+  const { gate, token, hasTicket } = await node.gatekeeper.enter(request);
   // Without one, `hello` may still bring it.
-  if (token !== undefined) node.checkUser(await gate.authenticate(token));
+  if (token !== undefined || hasTicket) node.checkUser(await gate.authenticate(token));
   return (opened) => serveSession({ ...opened, node, gate }, token);
 }
 
@@ -61,14 +59,14 @@ async function openChannel(
       "A channel's own WebSocket has no subprotocol; the session protocol is spoken at /connect.",
     );
   }
-  const { format = "json", ...position } = parseParameters(query, ["after", "last", "format"]);
+  const { format = "json", ...position } = parseParameters(query, ["after", "last", "format", "ticket"]);
   if (format !== "json" && format !== "text") {
     throw new HoldfastError("bad_parameter", `"format" is json or text, not ${quoted(format)}.`);
   }
   const start = startOf(position);
   const { gatekeeper } = node;
-  const gate = gatekeeper.gateFor(request);
-  const principal = await gate.authenticate(gatekeeper.credentialOf(request).token);
+  const { gate, token } = await gatekeeper.enter(request);
+  const principal = await gate.authenticate(token);
   node.checkUser(principal);
   await gatekeeper.demand(principal, "read", channel);
   return (opened) => {

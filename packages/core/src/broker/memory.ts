@@ -28,6 +28,8 @@ export interface MemoryBrokerOptions {
   /** How long a channel's log is kept; asked once, as the log is created. */
   readonly retention?: (channel: string) => Retention;
   readonly limits?: Partial<MemoryLimits>;
+  /** Whether a channel's events stay however much room others need; asked once, as its log is created. */
+  readonly keeps?: (channel: string) => boolean;
   /** Hears what an observer throws; nobody else does. */
   readonly observerFailed?: (error: unknown, channel: string) => void;
 }
@@ -51,10 +53,13 @@ class Channel {
   readonly vacancy = new Place<Channel>(this);
   /** Among the channels that hold events, by their last append. */
   readonly appends = new Place<Channel>(this);
+  /** It gives nothing up for others. */
+  readonly isKept: boolean;
 
-  constructor(name: string, log: MemoryLog) {
+  constructor(name: string, log: MemoryLog, isKept: boolean) {
     this.name = name;
     this.log = log;
+    this.isKept = isKept;
   }
 
   get isVacant(): boolean {
@@ -71,7 +76,7 @@ const sweepIntervalMs = 1000;
  * At `channelsMax` the channel goes that was not used for longest among those that have no followers, no events and
  * no ids to remember. With it goes what it still knew: its state, and that it was closed. Whoever comes back to it
  * finds another epoch, and so is told of a gap. At `bytesMax` the oldest events go of the channel that was not
- * published to for longest. Where nothing can go: `overloaded`.
+ * published to for longest, unless it is one that `keeps` names. Where nothing can go: `overloaded`.
  */
 export class MemoryBroker implements Broker {
   readonly name = "memory";
@@ -85,6 +90,7 @@ export class MemoryBroker implements Broker {
   readonly #epochSeed: string;
   readonly #retention: (channel: string) => Retention;
   readonly #limits: MemoryLimits;
+  readonly #keeps: (channel: string) => boolean;
   readonly #observerFailed: (error: unknown, channel: string) => void;
   readonly #channels = new Map<string, Channel>();
   readonly #holdings: Holdings = { events: 0, bytes: 0, idBytes: 0 };
@@ -109,6 +115,7 @@ export class MemoryBroker implements Broker {
     this.#epochSeed = options.epochSeed;
     this.#retention = options.retention ?? (() => defaultRetention);
     this.#limits = { ...defaultMemoryLimits, ...options.limits };
+    this.#keeps = options.keeps ?? (() => false);
     this.#observerFailed = options.observerFailed ?? (() => {});
   }
 
@@ -124,7 +131,7 @@ export class MemoryBroker implements Broker {
     if (needed > 0) this.#admit(channel, needed, now, ifMatch);
     const { results, batch } = channel.log.append(weighed, now);
     if (batch.events.length > 0) {
-      this.#appends.touch(channel.appends);
+      if (!channel.isKept) this.#appends.touch(channel.appends);
       this.#reclaim();
       this.#settle(channel);
       channel.followers?.appended(batch);
@@ -222,7 +229,7 @@ export class MemoryBroker implements Broker {
     if (this.#channels.size >= this.#limits.channelsMax) this.#evict(now);
     const epoch = this.#epochSeed + (this.#logsCreated++).toString(36);
     const log = new MemoryLog(epoch, this.#retention(name), this.#holdings, this.#origin);
-    const channel = new Channel(name, log);
+    const channel = new Channel(name, log, this.#keeps(name));
     this.#channels.set(name, channel);
     return channel;
   }

@@ -52,6 +52,11 @@ export class ControlLog implements Receiver {
     this.#options = options;
   }
 
+  /** The incarnation of the log that is being read. */
+  get epoch(): string | undefined {
+    return this.#position?.epoch;
+  }
+
   /** Whether everything has been read that had been said when this node began to look. */
   get isRead(): boolean {
     return this.#isRead;

@@ -20,6 +20,7 @@ export { PublishRates, type Source } from "./publish-rates.ts";
 export { publishAs } from "./publishing.ts";
 export { type Bucket, fullBucket, type Rate, Rates, taken, untilTaken } from "./rates.ts";
 export type { Reader, ReaderState, Receiver } from "./reader.ts";
+export * from "./reserved.ts";
 export * from "./revocation-table.ts";
 export { Session, type SessionOptions, type SessionState } from "./session.ts";
 export { type ResumeOutcome, reasonOf, SessionCounts } from "./session-counts.ts";

@@ -74,8 +74,10 @@ export class Answers<T> {
   }
 
   /** Forgets what is known about a user, and what is being asked about anybody: it may be about them. */
-  forget(user: string): void {
-    for (const [key, known] of this.#known) if (known.user === user) this.#known.delete(key);
+  forget(user: string | undefined): void {
+    for (const [key, known] of this.#known) {
+      if (user === undefined || known.user === user) this.#known.delete(key);
+    }
     this.#generation++;
     this.#asked.clear();
   }

@@ -1,10 +1,12 @@
-import type { IncomingMessage } from "node:http";
+import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import {
   type Action,
   allows,
   type Clock,
   checkCurrent,
+  checkNotReserved,
   type Gate,
+  isReserved,
   isUserId,
   openGate,
   type Principal,
@@ -20,9 +22,11 @@ import type { ConnectionRequest, Settings } from "../options.ts";
 import type { Origins } from "../origins.ts";
 import { ruleAllows } from "./access-rules.ts";
 import { ApiKeys, isApiKey } from "./api-keys.ts";
+import type { Control } from "./control.ts";
 import { type Credential, credentialOf } from "./credential.ts";
 import { isOpenToAll } from "./options.ts";
 import { RemoteKeys } from "./remote-keys.ts";
+import type { Carried } from "./tickets.ts";
 import { isJwt, Tokens } from "./tokens.ts";
 import { Webhook } from "./webhook.ts";
 
@@ -34,9 +38,35 @@ export interface GatekeeperContext {
   readonly proxies: Proxies;
   readonly meters: Meters;
   readonly log: Logger;
+  /** Undefined where nobody is asked who they are. */
+  readonly control: Control | undefined;
+}
+
+/** How a request is let in. */
+export interface Entry {
+  readonly gate: Gate;
+  /** What the gate knows its sender by, unless `hello` brings another. */
+  readonly token: string | undefined;
+  /** A ticket was used, so that there is somebody already. */
+  readonly hasTicket: boolean;
+}
+
+/** What makes sure later that a principal may still do what it might do before. */
+export interface Standing {
+  /** Rejects with `token_expired`, `token_revoked` or `forbidden`. */
+  confirm(action: Action, channel: string): Promise<void>;
 }
 
 const nobody: Principal = {};
+
+/** Everybody may do everything, but with the nodes' own channels. */
+const openToAll: Gate = {
+  ...openGate,
+  authorize: (_principal, _action, channel) => {
+    checkNotReserved(channel);
+    return true;
+  },
+};
 
 /** Says who somebody is, and what they may do, on every transport alike. Rules AUTH-1 to AUTH-14. */
 export class Gatekeeper {
@@ -48,6 +78,9 @@ export class Gatekeeper {
   /** Somebody without a credential may come in, and do what anybody may. */
   readonly #admitsNobody: boolean;
   readonly #calls: Calls;
+  readonly #rights: Pick<Gate, "authorize"> = {
+    authorize: (principal, action, channel) => this.#authorize(principal, action, channel),
+  };
 
   constructor(settings: Settings, context: GatekeeperContext) {
     const { auth, limits } = settings;
@@ -88,14 +121,57 @@ export class Gatekeeper {
 
   /** The gate for the connection of a request. */
   gateFor(request: IncomingMessage): Gate {
-    return this.authenticates ? this.#gate(request, this.credentialOf(request)) : openGate;
+    return this.authenticates ? this.#gate(request, this.credentialOf(request)) : openToAll;
   }
 
-  #gate(request: IncomingMessage, credential: Credential): Gate {
+  /** Lets in by what a request brought; a ticket is used by that. Rejects with `unauthenticated`. Rules TICK-2, TICK-4. */
+  async enter(request: IncomingMessage): Promise<Entry> {
+    if (!this.authenticates) return { gate: openToAll, token: undefined, hasTicket: false };
+    const credential = this.credentialOf(request);
+    if (credential.by !== "ticket") {
+      return { gate: this.#gate(request, credential), token: credential.token, hasTicket: false };
+    }
+    const { token, cookie } = await this.#redeem(credential.ticket);
+    const traded = { by: "ticket", token } as const;
+    return {
+      gate: this.#gate(request, traded, { cookie, authorization: undefined }),
+      token,
+      hasTicket: true,
+    };
+  }
+
+  async #redeem(ticket: string): Promise<Carried> {
+    const { control, meters } = this.#context;
+    await control?.read();
+    try {
+      return (await control?.tickets.redeem(ticket)) ?? {};
+    } catch (error) {
+      meters.authenticated(meterOf(error, ticket), "ticket");
+      throw error;
+    }
+  }
+
+  /** What a ticket is traded for: whatever lets this request in. Throws `unauthenticated`. Rule TICK-1. */
+  carriedBy(request: IncomingMessage): Carried {
+    const { token } = this.credentialOf(request);
+    if (token !== undefined) return { token };
+    const { cookie } = request.headers;
+    if (cookie !== undefined && this.#settings.authenticate !== undefined) return { cookie };
+    throw new HoldfastError(
+      "unauthenticated",
+      "A ticket is traded for a credential: send Authorization: Bearer …, or the cookie.",
+    );
+  }
+
+  #gate(
+    request: IncomingMessage,
+    credential: Pick<Credential, "by" | "token">,
+    instead: IncomingHttpHeaders = {},
+  ): Gate {
     // Not the request itself: that would keep its parser and buffers alive for as long as the connection.
     const about: ConnectionRequest | undefined = this.#settings.authenticate && {
       url: request.url ?? "/",
-      headers: request.headers,
+      headers: { ...request.headers, ...instead },
       remoteAddress: this.#context.proxies.clientOf(request),
     };
     return {
@@ -103,7 +179,7 @@ export class Gatekeeper {
         const by = token === credential.token ? credential.by : "message";
         return this.#authenticate(token, by, about);
       },
-      authorize: (principal, action, channel) => this.#authorize(principal, action, channel),
+      ...this.#rights,
     };
   }
 
@@ -114,14 +190,43 @@ export class Gatekeeper {
     return await this.#gate(request, credential).authenticate(credential.token);
   }
 
+  /** Who sent a request that may bring a ticket; throws `unauthenticated` and its kin. */
+  async visitorOf(request: IncomingMessage): Promise<Principal> {
+    const { gate, token } = await this.enter(request);
+    return await gate.authenticate(token);
+  }
+
   /** Throws `forbidden` when the principal may not do this. */
   async demand(principal: Principal, action: Action, channel: string): Promise<void> {
-    if (!this.authenticates || (await this.#authorize(principal, action, channel))) return;
+    const { authorize } = this.authenticates ? this.#rights : openToAll;
+    if (await authorize(principal, action, channel)) return;
     throw new HoldfastError("forbidden", `You may not ${action} ${channel}.`);
   }
 
-  /** What was heard about a user's rights is asked anew. */
-  permissionsChanged(user: string): void {
+  /** Throws `forbidden` for who may not say what nodes tell each other in one of their own channels. Rules REV-8, REV-10. */
+  async demandControl(principal: Principal, channel: string): Promise<void> {
+    const isAllowed = await this.#allows(principal, "admin", channel);
+    this.#context.control?.check(principal);
+    if (!isAllowed) throw new HoldfastError("forbidden", `You may not admin ${channel}.`);
+  }
+
+  /** Taken before it is found out what somebody may do, for when that takes effect much later. Rule REV-7. */
+  standingOf(principal: Principal): Standing {
+    const { control, clock } = this.#context;
+    const version = control?.permissions.version;
+    return {
+      confirm: async (action, channel) => {
+        checkCurrent(principal, clock.now());
+        control?.check(principal);
+        if (control?.permissions.version === version) return;
+        if (isReserved(channel)) await this.demandControl(principal, channel);
+        else await this.demand(principal, action, channel);
+      },
+    };
+  }
+
+  /** What was heard about a user's rights is asked anew; without one, what was heard about everybody's. */
+  permissionsChanged(user: string | undefined): void {
     this.#webhook?.forget(user);
   }
 
@@ -130,8 +235,9 @@ export class Gatekeeper {
     by: Credential["by"] | "message",
     about: ConnectionRequest | undefined,
   ): Promise<Principal> {
-    const { meters } = this.#context;
+    const { meters, control } = this.#context;
     try {
+      await control?.read();
       const principal = this.#check(await this.#identify(token, about), token);
       meters.authenticated("accepted", by);
       return principal;
@@ -186,6 +292,7 @@ export class Gatekeeper {
       );
     }
     checkCurrent(principal, this.#context.clock.now());
+    this.#context.control?.check(principal);
     const { user } = principal;
     if (user !== undefined && !isUserId(user)) {
       throw new Error("authenticate answered with a user that is no user id: 1 to 256 characters.");
@@ -199,8 +306,22 @@ export class Gatekeeper {
     return allows(anonymous, undefined, action, channel) || ruleAllows(rules, principal, action, channel);
   }
 
-  /** The sum of all that allows something; nothing takes a right away. Rule AUTH-13. */
+  /** What somebody may do who may be here, with channels that are not the nodes' own. Rules REV-3, REV-6. */
   #authorize(principal: Principal, action: Action, channel: string): boolean | Promise<boolean> {
+    const { control } = this.#context;
+    checkNotReserved(channel);
+    control?.check(principal);
+    const answer = this.#allows(principal, action, channel);
+    if (!isPromise(answer)) return answer;
+    return answer.then((isAllowed) => {
+      // It may have taken its time.
+      control?.check(principal);
+      return isAllowed;
+    });
+  }
+
+  /** The sum of all that allows something; nothing takes a right away. Rule AUTH-13. */
+  #allows(principal: Principal, action: Action, channel: string): boolean | Promise<boolean> {
     if (permits(principal, action, channel) || this.#allowsAnybody(principal, action, channel)) return true;
     const { authorize } = this.#settings;
     if (authorize !== undefined) return this.#inTime("authorize", authorize(principal, action, channel));

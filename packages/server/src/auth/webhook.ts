@@ -67,8 +67,8 @@ export class Webhook {
     });
   }
 
-  /** What was heard about a user is not believed any more. */
-  forget(user: string): void {
+  /** What was heard about a user is not believed any more; without one, what was heard about everybody. */
+  forget(user: string | undefined): void {
     this.#principals.forget(user);
     this.#permissions.forget(user);
   }

@@ -27,7 +27,8 @@ function nodeWith(links: readonly Link[], waiters: readonly Waiter[] = []): Node
 test("[SEE-1] each connection counts in one age alone, and those of held answers as well", async () => {
   const ages = [0, 59, 61, 599, 3599, 21_000, 86_000, 90_000, 1e9];
   const client = { address: undefined, user: undefined };
-  const waiter = { client, openedAt: performance.now() - 61_000, drain: () => {} };
+  const openedAt = performance.now() - 61_000;
+  const waiter = { client, principal: {}, openedAt, drain: () => {}, look: () => {} };
   const { connections, unsentBytes, sessions } = await takeCensus(
     nodeWith(
       ages.map((age) => link(age)),

@@ -7,13 +7,13 @@ import { type Parameters, parseParameters, seconds, startOf, wholeNumber } from 
 import { answerHeldPage } from "../transports/long-poll.ts";
 import { streamChannels } from "../transports/sse.ts";
 
-const pageParameters = ["after", "last", "limit", "wait"] as const;
-const streamParameters = ["after", "last"] as const;
+const pageParameters = ["after", "last", "limit", "wait", "ticket"] as const;
+const streamParameters = ["after", "last", "ticket"] as const;
 
 /** `GET /channels/{channel}`: JSON, held or not, or an event stream. Rules JSON-1 to JSON-6, SSE-1 to SSE-7. */
 export async function readChannel(node: Node, exchange: Exchange, channel: string): Promise<void> {
   const type = negotiate(exchange.header("accept"), ["application/json", "text/event-stream"]);
-  const principal = await node.gatekeeper.principalOf(exchange.request);
+  const principal = await node.gatekeeper.visitorOf(exchange.request);
   if (type === "text/event-stream") {
     const starts = new Map([[channel, resumeAt(exchange)]]);
     await streamChannels(node, exchange, principal, starts, framings.plainSse);

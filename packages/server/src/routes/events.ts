@@ -15,7 +15,7 @@ import { streamChannels } from "../transports/sse.ts";
 /** `GET /events`: several channels in one event stream. Rule SSE-8. */
 export async function streamEvents(node: Node, exchange: Exchange): Promise<void> {
   negotiate(exchange.header("accept"), ["text/event-stream"]);
-  const principal = await node.gatekeeper.principalOf(exchange.request);
+  const principal = await node.gatekeeper.visitorOf(exchange.request);
   const { channels, after } = parseEventsQuery(exchange.query, node.limits.streamChannelsMax);
   const lastEventId = exchange.header("last-event-id") || after;
   const isPosition = lastEventId === undefined || lastEventId === "oldest" || lastEventId === "latest";
@@ -47,7 +47,8 @@ function parseEventsQuery(
         );
       }
       channels.push(channel);
-    } else if (name !== "after") throw unknownParameter(name, ["channel", "after"]);
+    } else if (name === "ticket") continue;
+    else if (name !== "after") throw unknownParameter(name, ["channel", "after", "ticket"]);
     else if (after !== undefined)
       throw new HoldfastError("bad_parameter", '"after" is given more than once.');
     else after = value;

@@ -1,4 +1,4 @@
-import { checkCurrent, publishAs } from "@holdfast/core/server";
+import { publishAs } from "@holdfast/core/server";
 import { checkLabels, decodePayload, HoldfastError, type PublishResult } from "@holdfast/protocol";
 import { readBody } from "../body.ts";
 import { conditionOf } from "../entity-tag.ts";
@@ -10,8 +10,9 @@ import { parseParameters } from "../parameters.ts";
 
 /** `POST /channels/{channel}`: appends one event, or a batch. Rules POST-1 to POST-4, ACK-1 to ACK-3, PUB-1 to PUB-3. */
 export async function publish(node: Node, exchange: Exchange, channel: string): Promise<void> {
-  const { clock, gatekeeper, limits, deadlines } = node;
+  const { gatekeeper, limits, deadlines } = node;
   const principal = await gatekeeper.principalOf(exchange.request);
+  const standing = gatekeeper.standingOf(principal);
   await gatekeeper.demand(principal, "publish", channel);
   parseParameters(exchange.query, []);
   const kind = bodyKind(exchange.header("content-type"));
@@ -30,7 +31,7 @@ export async function publish(node: Node, exchange: Exchange, channel: string): 
     deadlines,
   );
   // The body may have taken its time.
-  checkCurrent(principal, clock.now());
+  await standing.confirm("publish", channel);
   const drafts = kind === "batch" ? parseBatch(body) : [{ ...labels, payload: decodePayload(kind, body) }];
   node.hubs.spend(node.clientOf(exchange.request, principal), channel, drafts.length);
   const results = await publishAs(principal, node.hubs, channel, drafts, ifMatch);

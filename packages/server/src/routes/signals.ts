@@ -1,4 +1,3 @@
-import { checkCurrent } from "@holdfast/core/server";
 import {
   checkValueNesting,
   decodeSignalKey,
@@ -16,8 +15,9 @@ import { parseParameters } from "../parameters.ts";
 
 /** `POST /channels/{channel}/signals`: passes a signal on to those who are here now. Rule SIG-1. */
 export async function signal(node: Node, exchange: Exchange, channel: string): Promise<void> {
-  const { clock, gatekeeper, limits, deadlines } = node;
+  const { gatekeeper, limits, deadlines } = node;
   const principal = await gatekeeper.principalOf(exchange.request);
+  const standing = gatekeeper.standingOf(principal);
   await gatekeeper.demand(principal, "signal", channel);
   parseParameters(exchange.query, []);
   if (bodyKind(exchange.header("content-type")) !== "json") {
@@ -28,7 +28,7 @@ export async function signal(node: Node, exchange: Exchange, channel: string): P
     { bytesMax: limits.eventBytesMax, timeoutMs: limits.bodyTimeoutMs },
     deadlines,
   );
-  checkCurrent(principal, clock.now());
+  await standing.confirm("signal", channel);
   const { key, data, instance } = parseSignal(decodeUtf8(body));
   node.hubs.spend(node.clientOf(exchange.request, principal), undefined, 1);
   const from = principal.user === undefined ? {} : { from: principal.user };

@@ -16,17 +16,19 @@ export async function answerHeldPage(
   const client = node.clientOf(exchange.request, principal);
   const longest = node.clock.now() + waitMs;
   const until = Math.min(longest, principal.expiresAt ?? longest);
+  const standing = node.gatekeeper.standingOf(principal);
   let page = await readPage(node, request);
   let wanted = request;
   let wasHeld = false;
   while (tellsNothing(exchange, page) && node.clock.now() < until && !(wasHeld && node.isDraining)) {
     // An empty page is continued where it ended: "latest" means another place by now.
     if (page.events.length === 0) wanted = { ...request, start: { after: page.to } };
-    await hold({ node, exchange, client }, request.channel, page.to, until);
+    await hold({ node, exchange, client, principal }, { channel: request.channel, after: page.to, until });
     if (exchange.isGone) return;
     wasHeld = true;
     // What has come since is not this principal's to read any more: the answer is the page that it had.
     if (!isCurrent(principal, node.clock.now())) break;
+    await standing.confirm("read", request.channel);
     page = await readPage(node, wanted);
   }
   answerPage(node, exchange, page, isGiven(request));
@@ -45,12 +47,18 @@ function tellsNothing(exchange: Exchange, page: Page): boolean {
   );
 }
 
-/** Resolves when something lies after the cursor, the time is over, the node drains, or the client has gone. */
+/** Whom an answer is held for. */
+interface Held {
+  readonly node: Node;
+  readonly exchange: Exchange;
+  readonly client: Client;
+  readonly principal: Principal;
+}
+
+/** Resolves when something lies after the cursor, the time is over, or it is to be found out who may be answered at all. */
 function hold(
-  { node, exchange, client }: { node: Node; exchange: Exchange; client: Client },
-  channel: string,
-  after: Cursor,
-  until: number,
+  { node, exchange, client, principal }: Held,
+  { channel, after, until }: { channel: string; after: Cursor; until: number },
 ): Promise<void> {
   node.checkRoom(client);
   exchange.traffic = node.traffic.longPoll;
@@ -67,7 +75,7 @@ function hold(
       resolve();
     };
     const timed = { deadline: until, tick: end };
-    const waiter = { client, drain: end, openedAt: performance.now() };
+    const waiter = { client, principal, drain: end, look: end, openedAt: performance.now() };
     node.deadlines.add(timed);
     node.hold(waiter);
     const forget = exchange.onClose(end);

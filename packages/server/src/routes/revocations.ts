@@ -1,0 +1,91 @@
+import { controlChannels, type Principal } from "@holdfast/core/server";
+import {
+  decodeUtf8,
+  formatCursor,
+  HoldfastError,
+  isRecord,
+  parseCursor,
+  parseJson,
+} from "@holdfast/protocol";
+import type { Control } from "../auth/control.ts";
+import { formatRevocation, type RevocationTarget } from "../auth/revocations.ts";
+import { readBody } from "../body.ts";
+import type { Exchange } from "../exchange.ts";
+import { bodyKind } from "../media-type.ts";
+import type { Node } from "../node.ts";
+import { parseParameters, wholeNumber } from "../parameters.ts";
+
+/** Longer than any of these is: a name, and a time. */
+const bodyBytesMax = 8192;
+
+/** What answers by people's names needs somebody to know them. Throws `unsupported`. */
+export function controlOf(node: Node): Control {
+  if (node.control !== undefined) return node.control;
+  throw new HoldfastError(
+    "unsupported",
+    "Without authentication nobody has a token, and nothing can be revoked.",
+  );
+}
+
+/** Who asks, if they may do this to others; throws `unauthenticated` or `forbidden`. */
+export async function administratorOf(
+  { gatekeeper }: Node,
+  { request }: Exchange,
+  channel: string,
+): Promise<Principal> {
+  const principal = await gatekeeper.principalOf(request);
+  await gatekeeper.demandControl(principal, channel);
+  return principal;
+}
+
+/** The body of an administrator's request. */
+export async function readFields(node: Node, exchange: Exchange): Promise<Readonly<Record<string, unknown>>> {
+  parseParameters(exchange.query, []);
+  if (bodyKind(exchange.header("content-type")) !== "json") {
+    throw new HoldfastError("unsupported_media_type", "This is sent as application/json.");
+  }
+  const limits = { bytesMax: bodyBytesMax, timeoutMs: node.limits.bodyTimeoutMs };
+  const json = parseJson(decodeUtf8(await readBody(exchange, limits, node.deadlines)));
+  return isRecord(json) ? json : {};
+}
+
+/** `POST /revocations`: refuses a user, a token or a session on every node. Rules REV-1 to REV-4, REV-8. */
+export async function revoke(node: Node, exchange: Exchange): Promise<void> {
+  const { revocations } = controlOf(node);
+  const principal = await administratorOf(node, exchange, controlChannels.revocations);
+  const standing = node.gatekeeper.standingOf(principal);
+  const { until, ...target } = await readFields(node, exchange);
+  if (until !== undefined && typeof until !== "number") {
+    throw new HoldfastError("bad_parameter", '"until" is a time in ms since 1970.');
+  }
+  await standing.confirm("admin", controlChannels.revocations);
+  // What it names is checked where it is taken, also for those who call from code.
+  const revocation = formatRevocation(await revocations.add(target as RevocationTarget, until));
+  node.audit({ act: "revoke", ...byWhom(principal, exchange), ...revocation });
+  exchange.answerJson(201, revocation);
+}
+
+/** `GET /revocations`: what is refused now. Rule REV-8. */
+export async function listRevocations(node: Node, exchange: Exchange): Promise<void> {
+  const { revocations } = controlOf(node);
+  await administratorOf(node, exchange, controlChannels.revocations);
+  const { after, limit } = parseParameters(exchange.query, ["after", "limit"]);
+  const { pageEventsDefault, pageEventsMax } = node.limits;
+  const count = limit === undefined ? pageEventsDefault : wholeNumber("limit", limit, 1, pageEventsMax);
+  const { page, more } = revocations.page(after === undefined ? undefined : parseCursor(after), count);
+  const last = page.at(-1)?.cursor;
+  exchange.answerJson(200, {
+    revocations: page.map(formatRevocation),
+    cursor: last === undefined ? (after ?? null) : formatCursor(last),
+    more,
+  });
+}
+
+/** For the record. */
+export function byWhom({ user }: Principal, { request }: Exchange): { by?: string; from?: string } {
+  const { remoteAddress } = request.socket;
+  return {
+    ...(user === undefined ? {} : { by: user }),
+    ...(remoteAddress === undefined ? {} : { from: remoteAddress }),
+  };
+}
