@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { actions, compiledMax, fits, isChannelPattern, permits } from "./grants.ts";
+import { actions, compiledMax, everyChannel, fits, isChannelPattern, permits } from "./grants.ts";
 import type { Action, Grant } from "./principal.ts";
 
 test("[AUTH-3] a pattern without a wildcard is the name of one channel", () => {
@@ -38,6 +38,13 @@ test("[AUTH-3] {user} fits the user id, taken literally, and nothing where there
   assert.ok(!fits("user:{user}", undefined, "user:undefined"));
   assert.ok(!fits("user:{user}", undefined, "user:"));
   assert.ok(!fits("*:{user}", undefined, "user:"));
+});
+
+test("[AUTH-16] a right over everything is granted as such, and by no other pattern", () => {
+  assert.ok(fits("**", undefined, everyChannel));
+  for (const text of ["*", "***", "{user}", "**:**", "a**", "*a", "a"]) {
+    assert.ok(!fits(text, "**", everyChannel), text);
+  }
 });
 
 test("[AUTH-3] what is no pattern is told from one", () => {

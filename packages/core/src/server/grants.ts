@@ -10,6 +10,9 @@ export function isChannelPattern(text: unknown): text is string {
   return typeof text === "string" && pattern.test(text);
 }
 
+/** Asked for where a right is about the whole server, and not about some channel: only the pattern `**` fits it. Rule AUTH-16. */
+export const everyChannel = "**";
+
 /** What a pattern asks for, from left to right. */
 type Part =
   | { readonly is: "text"; readonly text: string }
@@ -45,6 +48,7 @@ function partsOf(text: string): readonly Part[] {
 
 /** Whether a channel's name fits a pattern; `{user}` fits the user id alone, whatever characters that has. Rule AUTH-3. */
 export function fits(text: string, user: string | undefined, channel: string): boolean {
+  if (channel === everyChannel) return text === everyChannel;
   if (!text.includes("*") && !text.includes("{user}")) return text === channel;
   const parts = partsOf(text);
   let at = 0;

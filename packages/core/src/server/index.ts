@@ -9,7 +9,7 @@ export {
   framings,
   type WebSocketFramings,
 } from "./framings.ts";
-export { actions, allows, fits, isChannelPattern, permits } from "./grants.ts";
+export { actions, allows, everyChannel, fits, isChannelPattern, permits } from "./grants.ts";
 export type { Hub } from "./hub.ts";
 export { type Clock, Hubs, type HubsOptions, type HubsStats } from "./hubs.ts";
 export { type Courier, LobbyExchange } from "./lobby-exchange.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Action, actions } from "@holdfast/core/server";
+import { type Action, actions, everyChannel } from "@holdfast/core/server";
 import { call, post, startNode } from "../rig.test.ts";
 import { type AccessOptions, readAccess, ruleAllows } from "./access-rules.ts";
 import { mint, secret } from "./rig.test.ts";
@@ -31,6 +31,13 @@ for (const [access, user, channel, wanted] of [
     assert.deepEqual(allowed(access, "chat", user, channel), wanted);
   });
 }
+
+test("[AUTH-16] no rule is about the whole server", () => {
+  for (const access of [{ admin: "public" }, { admin: "authenticated" }] as const) {
+    assert.deepEqual(allowed(access, "", "ada", "root"), ["admin"]);
+    assert.deepEqual(allowed(access, "", "ada", everyChannel), []);
+  }
+});
 
 test("[AUTH-10] a rule that is none is refused with a sentence", () => {
   const rule = 'must be "public", "authenticated" or {"owner":"user:{id}"}';

@@ -1,4 +1,11 @@
-import { type Action, actions, fits, isChannelPattern, type Principal } from "@holdfast/core/server";
+import {
+  type Action,
+  actions,
+  everyChannel,
+  fits,
+  isChannelPattern,
+  type Principal,
+} from "@holdfast/core/server";
 import { isRecord, namespaceOf } from "@holdfast/protocol";
 
 /** Who may do something with the channels of a namespace. */
@@ -65,7 +72,8 @@ export function ruleAllows(
   action: Action,
   channel: string,
 ): boolean {
-  if (rules.size === 0) return false;
+  // It is in no namespace, not even in the one without a name.
+  if (rules.size === 0 || channel === everyChannel) return false;
   const rule = rules.get(namespaceOf(channel))?.[action];
   if (rule === undefined) return false;
   if (rule === "public") return true;

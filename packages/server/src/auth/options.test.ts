@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ConfigurationError, type HoldfastOptions } from "../index.ts";
 import { readOptions } from "../options.ts";
-import { call, startNode } from "../rig.test.ts";
+import { call, SocketClient, StreamClient, startNode, until } from "../rig.test.ts";
 import { keyPair, mint, secret } from "./rig.test.ts";
 
 function mistakesIn(options: unknown): readonly string[] {
@@ -152,6 +152,46 @@ test("[AUTH-13] the application is asked about what is neither a JWT nor a key, 
   assert.equal(await status(await mint()), 401, "what is wrong as a JWT is nobody else's");
   assert.deepEqual([await status(undefined, "lobby"), await status(undefined, "a")], [200, 403]);
   assert.deepEqual(asked, ["opaque", "other", undefined, undefined]);
+});
+
+test("[AUTH-13] somebody without a credential reads what anybody may, on a session as well", async (t) => {
+  const { url } = await startNode(t, { auth: { tokens: { keys }, anonymous: ["read lobby"] } });
+  const socket = await SocketClient.open(t, `${url}/connect`);
+  socket.say({ type: "hello", subscriptions: [{ channel: "lobby" }, { channel: "other" }] });
+  await socket.message(2);
+  const answers = socket.messages;
+  assert.ok(answers.some(({ type, channel }) => type === "subscribed" && channel === "lobby"));
+  assert.ok(answers.some(({ code, channel }) => code === "forbidden" && channel === "other"));
+  const stream = await StreamClient.open(t, `${url}/channels/lobby`);
+  assert.equal(stream.response.statusCode, 200);
+  // Whoever brings something wrong is told so, and does not pass for nobody.
+  const bad = await SocketClient.open(t, `${url}/connect`);
+  bad.say({ type: "hello", token: "bad", subscriptions: [{ channel: "lobby" }] });
+  assert.deepEqual(await bad.closes(), { code: 4401, reason: "unauthenticated" });
+});
+
+test("[AUTH-15] a poll is checked each time, and with it what it may", async (t) => {
+  const { holdfast, url } = await startNode(t, {
+    auth: { tokens: { keys, audience: [], clockToleranceMs: 0 } },
+  });
+  const read = { holdfast: { grants: ["read a"] } };
+  const iat = Math.floor(Date.now() / 1000);
+  const token = await mint({ ...read, iat, exp: iat + 30 });
+  const headers = { Authorization: `Bearer ${token}`, "Content-Type": "application/json" };
+  const hello = JSON.stringify({ type: "hello", subscriptions: [{ channel: "a" }] });
+  const poll = async () => [
+    (await call(`${url}/channels/a`, { headers })).status,
+    (await call(`${url}/connect`, { method: "POST", headers, body: hello })).status,
+  ];
+  assert.deepEqual(await poll(), [200, 200]);
+  t.mock.timers.enable({ apis: ["Date"], now: (iat + 29) * 1000 });
+  assert.deepEqual(await poll(), [200, 200]);
+  const held = call(`${url}/channels/a?after=latest&wait=60`, { headers });
+  await until(() => holdfast.stats().waiters === 1);
+  t.mock.timers.setTime((iat + 30) * 1000);
+  // What was held ends with its token.
+  await held;
+  assert.deepEqual(await poll(), [401, 401]);
 });
 
 test("[BND-2] a token that is too long is refused by the limit's name", async (t) => {

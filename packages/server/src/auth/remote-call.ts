@@ -17,6 +17,12 @@ export interface RemoteAnswer {
   readonly json: unknown;
 }
 
+/** A URL as a log may have it: its query may be secret. */
+export function withoutQuery(url: string): string {
+  const { origin, pathname } = new URL(url);
+  return origin + pathname;
+}
+
 /** Asks, and reads a JSON answer; rejects when that fails, takes too long, or is too long. Follows no redirect. */
 export async function callRemote(call: RemoteCall): Promise<RemoteAnswer> {
   const { url, deadlineMs, bytesMax, headers, body } = call;

@@ -8,7 +8,7 @@ import {
   type JWSHeaderParameters,
 } from "jose";
 import { type Logger, thrownField } from "../log.ts";
-import { callRemote } from "./remote-call.ts";
+import { callRemote, withoutQuery } from "./remote-call.ts";
 
 /** Where the keys of an issuer are, as a JWKS (RFC 7517 §5). */
 export interface RemoteKeySettings {
@@ -91,7 +91,7 @@ export class RemoteKeys {
     } catch (error) {
       this.#hasFailed = true;
       const message = "The keys that tokens are checked with could not be fetched.";
-      this.#log({ level: "warn", message, url, error: thrownField(error) });
+      this.#log({ level: "warn", message, url: withoutQuery(url), error: thrownField(error) });
     }
   }
 

@@ -5,7 +5,7 @@ import { type Logger, thrownField } from "../log.ts";
 import { type Answer, type AnswerSettings, Answers } from "./answers.ts";
 import { Breaker, type BreakerSettings } from "./breaker.ts";
 import { readGrants } from "./grant-form.ts";
-import { callRemote } from "./remote-call.ts";
+import { callRemote, withoutQuery } from "./remote-call.ts";
 import { Slots } from "./slots.ts";
 
 /** Where an application is asked over HTTP, and how. */
@@ -129,7 +129,7 @@ class Line {
 
   #tell(message: string, url: string, error?: unknown): void {
     const why = error === undefined ? {} : { error: thrownField(error) };
-    this.#log({ level: "warn", message, webhook: this.#name, url, ...why });
+    this.#log({ level: "warn", message, webhook: this.#name, url: withoutQuery(url), ...why });
   }
 }
 

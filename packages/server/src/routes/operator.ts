@@ -1,3 +1,4 @@
+import { everyChannel } from "@holdfast/core/server";
 import type { Exchange } from "../exchange.ts";
 import type { Node } from "../node.ts";
 
@@ -5,5 +6,5 @@ import type { Node } from "../node.ts";
 export async function demandOperator(node: Node, exchange: Exchange): Promise<void> {
   const { gatekeeper } = node;
   if (!gatekeeper.authenticates) return;
-  await gatekeeper.demand(await gatekeeper.principalOf(exchange.request), "admin", "**");
+  await gatekeeper.demand(await gatekeeper.principalOf(exchange.request), "admin", everyChannel);
 }
