@@ -15,6 +15,7 @@ import {
 } from "@holdfast/protocol";
 import { readPackedMessage } from "@holdfast/protocol/msgpack";
 import type { Clock } from "./hubs.ts";
+import { checkLists } from "./lists.ts";
 import type { Gate, Principal } from "./principal.ts";
 import { Renewals } from "./renewals.ts";
 import type { Session } from "./session.ts";
@@ -96,6 +97,7 @@ export class Dialogue {
     try {
       unchecked = this.#read(said);
       message = checkClientMessage(unchecked);
+      checkLists(message, this.#options.limits);
     } catch (error) {
       this.#refuse(toHoldfastError(error), unchecked?.fields);
       return;

@@ -12,6 +12,7 @@ export {
 export { actions, allows, everyChannel, fits, isChannelPattern, permits } from "./grants.ts";
 export type { Hub } from "./hub.ts";
 export { type Clock, Hubs, type HubsOptions, type HubsStats } from "./hubs.ts";
+export { checkLists } from "./lists.ts";
 export { type Courier, LobbyExchange } from "./lobby-exchange.ts";
 export type { LobbyNews, Neighbours } from "./neighbours.ts";
 export type { Gap, Page } from "./page.ts";

@@ -34,7 +34,10 @@ class MessageInflater implements Extension {
 
   decompress(data: Buffer, isLast: boolean, done: Inflated): void {
     // Copied: it is a view of what came with it, and a fragment may wait long for the last one.
-    if (!isLast) this.#fragments = [...(this.#fragments ?? []), Buffer.from(data)];
+    if (!isLast) {
+      this.#fragments ??= [];
+      this.#fragments.push(Buffer.from(data));
+    }
     // In a turn of its own: a client that sends many tiny messages in one piece must not hold up the others.
     setImmediate(() => {
       if (isLast) this.#inflate(data, done);

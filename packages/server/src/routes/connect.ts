@@ -1,3 +1,4 @@
+import { checkLists } from "@holdfast/core/server";
 import { decodeClientMessage, decodeUtf8, type Hello, HoldfastError } from "@holdfast/protocol";
 import { readBody } from "../body.ts";
 import type { Exchange } from "../exchange.ts";
@@ -26,6 +27,7 @@ export async function connect(node: Node, exchange: Exchange): Promise<void> {
     deadlines,
   );
   const hello = parseHello(decodeUtf8(body));
+  checkLists(hello, limits);
   const gate = gatekeeper.gateFor(exchange.request);
   const principal = await gate.authenticate(hello.token ?? gatekeeper.credentialOf(exchange.request).token);
   if (exchange.isGone) return;

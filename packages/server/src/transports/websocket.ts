@@ -38,6 +38,8 @@ const ownReasons: ReadonlyMap<number, string> = new Map([
   [1007, "bad_utf8"],
   [1009, "too_large"],
 ]);
+/** With which `ws` ends a message that has too many parts: for us it is one that is too large. */
+const tooManyParts = 1008;
 
 /** Who is told what a client says. */
 interface Listening {
@@ -61,7 +63,8 @@ class TiedWebSocket extends WebSocket {
   }
 
   override close(code?: number, reason?: string | Buffer): void {
-    super.close(code, reason ?? (code === undefined ? undefined : ownReasons.get(code)));
+    const told = code === tooManyParts ? 1009 : code;
+    super.close(told, reason ?? (told === undefined ? undefined : ownReasons.get(told)));
   }
 }
 
