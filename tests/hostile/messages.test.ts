@@ -1,59 +1,9 @@
 import { test } from "node:test";
-import { type RequestAttack, requestAttack } from "./request-attack.ts";
+import { deep, greetings } from "./greetings.ts";
 import { besiege, Siege } from "./siege.ts";
 import { binary, json, type SocketAttack, socketAttack, text } from "./socket-attack.ts";
 
-const deep = `${"[".repeat(30_000)}${"]".repeat(30_000)}`;
-const deepObjects = `${'{"a":'.repeat(10_000)}1${"}".repeat(10_000)}`;
 const halfPair = '"\\ud800"';
-
-/** What a session is told, as its first message. */
-const greetings: readonly (readonly [name: string, ends: SocketAttack["ends"], message: string])[] = [
-  ["lists in lists without end", [4400, "bad_message"], deep],
-  ["objects in objects without end", [4400, "bad_message"], deepObjects],
-  ["lists that do not end", [4400, "bad_json"], "[".repeat(60_000)],
-  ["a number of 60,000 digits", [4400, "bad_message"], "9".repeat(60_000)],
-  ["a text of 60,000 escapes", [4400, "bad_json"], `"${"\\".repeat(60_001)}`],
-  ["a name of 60,000 characters", [4400, "bad_message"], `{"${"k".repeat(60_000)}":1}`],
-  [
-    "10,000 names",
-    [4400, "bad_message"],
-    `{${Array.from({ length: 5000 }, (_, n) => `"k${n}":1`).join(",")}}`,
-  ],
-  [
-    "subscriptions that are an object of lists",
-    [4400, "bad_message"],
-    `{"type":"hello","subscriptions":{"a":${deep.slice(0, 100)}${"]".repeat(100)}}}`,
-  ],
-  [
-    "30,000 subscriptions",
-    [4429, "too_many_subscriptions"],
-    `{"type":"hello","subscriptions":[${Array(30_000).fill("1").join(",")}]}`,
-  ],
-  [
-    "thousands of channels",
-    [4429, "too_many_subscriptions"],
-    `{"type":"hello","subscriptions":[${Array.from({ length: 3000 }, (_, n) => `{"channel":"x${n}"}`).join(",")}]}`,
-  ],
-  [
-    "a prototype",
-    "welcome",
-    '{"__proto__":{"token":"x"},"constructor":{"prototype":{"token":"x"}},"type":"hello"}',
-  ],
-  [
-    "a channel that is called as a prototype",
-    "subscribed",
-    '{"type":"hello","subscriptions":[{"channel":"__proto__"}]}',
-  ],
-  ["a type that is replaced", "welcome", '{"type":"publish","type":"hello"}'],
-  ["a token of 60,000 characters", "welcome", `{"type":"hello","token":"${"x".repeat(60_000)}"}`],
-  [
-    "a client with a name of 60,000 characters",
-    "welcome",
-    `{"type":"hello","client":{"name":"${"\\u0000".repeat(9000)}","version":""}}`,
-  ],
-  ["a message in bytes", [4400, "bad_json"], "\x00"],
-];
 
 /** What it is told later. */
 const sayings: readonly (readonly [name: string, ends: string, message: string])[] = [
@@ -262,64 +212,3 @@ for (const bed of ["plain", "workers"] as const) {
     await besiege(t, siege, [...sessions, ...packings].map(socketAttack), { atOnce: 12 });
   });
 }
-
-const post = (path: string, type: string, body: string, ...headers: readonly string[]) =>
-  `${[`POST ${path} HTTP/1.1`, "Host: localhost", "Connection: close", `Content-Type: ${type}`, `Content-Length: ${Buffer.byteLength(body, "latin1")}`, ...headers].join("\r\n")}\r\n\r\n${body}`;
-
-const bodies: readonly RequestAttack[] = [
-  ...(
-    [
-      ["lists in lists", 400, "bad_event", "application/json", `${"[".repeat(5000)}${"]".repeat(5000)}`],
-      ["lists that do not end", 400, "bad_json", "application/json", "[".repeat(10_000)],
-      ["JSON that is no UTF-8", 400, "bad_utf8", "application/json", '"\xc3\x28"'],
-      ["text that is no UTF-8", 400, "bad_utf8", "text/plain", "\xed\xa0\x80"],
-      ["too large a body", 413, "too_large", "application/json", `"${"x".repeat(64 * 1024)}"`],
-      ["too large an event", 413, "too_large", "text/plain", "x".repeat(20_000)],
-      [
-        "a line of a batch that is deep",
-        400,
-        "bad_event",
-        "application/x-ndjson",
-        `{"data":${"[".repeat(5000)}${"]".repeat(5000)}}`,
-      ],
-      ["a batch of thousands", 413, "too_large", "application/x-ndjson", '{"data":1}\n'.repeat(5000)],
-      ["a batch of empty lines", 400, "bad_event", "application/x-ndjson", "\n".repeat(60_000)],
-      [
-        "a batch whose last line is bad",
-        400,
-        "bad_event",
-        "application/x-ndjson",
-        '{"data":1}\n{"data":1,"type":"end"}',
-      ],
-    ] as const
-  ).map(([name, status, code, type, body]) => ({
-    name: `${name} as an event`,
-    sends: (channel: string) => post(`/channels/${channel}`, type, body),
-    ends: [[status, code]] as const,
-  })),
-  ...(
-    [
-      ["an event's type with a tab", "bad_event", "Event-Type: a\tb"],
-      ["an event's type in bytes beyond ASCII", "bad_event", "Event-Type: \xe4"],
-      ["an event's key that is empty", "bad_event", "Event-Key: "],
-      ["an id of a thousand characters", "bad_event", `Idempotency-Key: ${"x".repeat(1000)}`],
-      ["a condition of two cursors", "bad_cursor", 'If-Match: "k-1", "k-2"'],
-    ] as const
-  ).map(([name, code, header]) => ({
-    name,
-    sends: (channel: string) => post(`/channels/${channel}`, "text/plain", "x", header),
-    ends: [[400, code]] as const,
-  })),
-  ...greetings
-    .filter(([, ends]) => typeof ends !== "string")
-    .map(([name, ends, message]) => ({
-      name: `${name} as the body of a session`,
-      sends: () => post("/connect", "application/json", message),
-      ends: [[Number(ends[0]) - 4000, ends[1] as string]] as const,
-    })),
-];
-
-test("[ERR-2] [POST-1] [POST-2] a server withstands bodies that were made to hurt", async (t) => {
-  const siege = await Siege.lay(t, "plain");
-  await besiege(t, siege, bodies.map(requestAttack), { atOnce: 12 });
-});
