@@ -13,6 +13,7 @@ export class WireAudit {
   readonly #positions = new Map<string, Cursor>();
   readonly #refs = new Set<number>();
   #isWelcomed = false;
+  #isMoving = false;
   #isLast = false;
 
   constructor(name: string, fail: Fail) {
@@ -37,7 +38,7 @@ export class WireAudit {
 
   /** A message of the server arrived. */
   said(message: ServerMessage): void {
-    if (this.#isLast) this.#wrong(`"${message.type}" came after "reconnect"`);
+    if (this.#isLast) this.#wrong(`"${message.type}" came after the last "reconnect" (CALM-2)`);
     if (!this.#isWelcomed && message.type !== "welcome" && message.type !== "error") {
       this.#wrong(`"${message.type}" came before "welcome" (SES-2)`);
     }
@@ -77,7 +78,9 @@ export class WireAudit {
         this.#error(message);
         return;
       case "reconnect":
-        this.#isLast = true;
+        // The first asks the client to go elsewhere, and it is served until it does. Rule CALM-2.
+        this.#isLast = this.#isMoving;
+        this.#isMoving = true;
         return;
       default:
     }

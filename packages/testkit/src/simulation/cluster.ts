@@ -118,6 +118,7 @@ export class Cluster {
         this.#restart(node, action.isSilent, action.forMs);
         return;
       case "drain":
+        if (node.isDraining) return;
         node.drain(action.withinMs);
         this.#parts.timeline.after(action.withinMs, () => {
           if (!node.isDead) this.#restart(node, false, action.forMs);

@@ -33,6 +33,8 @@ interface SessionParts {
   readonly hears: boolean;
   /** It can bring a new token on it. */
   readonly renews?: boolean;
+  /** Its client opens the next one before it drops this one. */
+  readonly moves?: boolean;
   readonly form?: MessageForm;
   readonly principal: Principal;
 }
@@ -148,6 +150,7 @@ export function serveWebSocket(node: ServerNode, line: Line, form: MessageForm):
     framing,
     hears: true,
     renews: true,
+    moves: true,
     principal: {},
     form,
   });
@@ -178,7 +181,13 @@ class StreamSink extends LineSink {
 export function serveStream(node: ServerNode, line: Line, hello: Hello, principal: Principal): ServerEnd {
   const sink = new StreamSink(node, line);
   const framing = framings.sessionSse;
-  const { session, dialogue } = openSession(node, line, { sink, framing, hears: false, principal });
+  const { session, dialogue } = openSession(node, line, {
+    sink,
+    framing,
+    hears: false,
+    moves: true,
+    principal,
+  });
   sink.session = session;
   sink.onDrained = () => session.drained();
   node.enter(session, session);

@@ -191,7 +191,11 @@ export class ServerNode {
   drain(withinMs: number): void {
     const { random } = this.host;
     this.isDraining = true;
-    for (const session of [...this.#timed.keys()]) session.reconnect(random.below(withinMs), "drain");
+    for (const session of [...this.#timed.keys()]) {
+      // Who can go first is served until it has gone, or its time is over. Rules CALM-2, CALM-3, CALM-5.
+      if (!session.moves) session.reconnect(random.below(withinMs), "drain");
+      else this.#live(random.below(withinMs), () => session.move(random.below(100), "drain", withinMs / 2));
+    }
   }
 
   /** The process is gone; `silent` when its machine went with it, so that nobody is told. */
