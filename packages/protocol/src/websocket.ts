@@ -3,7 +3,7 @@ import type { Bytes } from "./bytes.ts";
 /** The forms in which messages are written on a WebSocket. Rule SES-5. */
 export const subprotocols = { json: "holdfast.v1.json", msgpack: "holdfast.v1.msgpack" } as const;
 
-const opcodes = { text: 0x81, binary: 0x82 } as const;
+const opcodes = { text: 0x81, binary: 0x82, pong: 0x8a } as const;
 
 /** "RSV1": the payload was compressed. RFC 7692 §6. */
 const deflatedBit = 0x40;
@@ -28,6 +28,11 @@ export function frame(kind: keyof typeof opcodes, payload: Uint8Array, isDeflate
   }
   bytes.set(payload, headerBytes);
   return bytes;
+}
+
+/** The answer to a ping, with the at most 125 bytes that it carried. RFC 6455 §5.5.3. */
+export function pongFrame(payload: Uint8Array): Bytes {
+  return frame("pong", payload);
 }
 
 /** An empty ping; the peer answers with a pong. RFC 6455 §5.5.2. */

@@ -1,6 +1,7 @@
 import { HoldfastError } from "@holdfast/protocol";
 import type { Deadlines } from "./deadlines.ts";
 import { ClientGone, checkIntact, type Exchange } from "./exchange.ts";
+import type { Node } from "./node.ts";
 
 export interface BodyLimits {
   readonly bytesMax: number;
@@ -18,7 +19,7 @@ export function noteContinue(request: Exchange["request"]): void {
 /**
  * Reads a request's body whole. Rule POST-3.
  *
- * Rejects with `too_large` as soon as that is known, `timed_out` when it trickles, `unsupported_media_type` when it is
+ * Rejects with `too_large` as soon as that is known, `overloaded` where too much is under way, `timed_out` when it trickles, `unsupported_media_type` when it is
  * compressed, and `ClientGone` when it is cut short.
  */
 export async function readBody(
@@ -37,7 +38,7 @@ export async function readBody(
 
 function checkDeclared(exchange: Exchange, bytesMax: number): void {
   const { request } = exchange;
-  if (Number(exchange.header("content-length") ?? 0) > bytesMax) throw tooLarge(bytesMax);
+  if (Number(exchange.header("content-length") ?? 0) > bytesMax) throw tooLarge(exchange.node, bytesMax);
   const coding = exchange.header("content-encoding");
   if (coding !== undefined && coding.toLowerCase() !== "identity") {
     throw new HoldfastError("unsupported_media_type", "Send the body without Content-Encoding.");
@@ -50,28 +51,41 @@ function checkDeclared(exchange: Exchange, bytesMax: number): void {
 }
 
 function collect(exchange: Exchange, limits: BodyLimits, deadlines: Deadlines): Promise<Buffer> {
-  const { request } = exchange;
+  const { request, node } = exchange;
+  const { unfinished } = node;
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let length = 0;
+    let held = 0;
     const settle = (end: () => void) => {
       cancel();
+      unfinished.release(held);
       request.off("data", take).off("end", finish).off("close", vanish);
       end();
     };
+    const refuse = (error: HoldfastError) => {
+      request.pause();
+      settle(() => reject(error));
+    };
     const take = (chunk: Buffer) => {
       length += chunk.length;
+      held += unfinished.hold(chunk);
       chunks.push(chunk);
-      if (length <= limits.bytesMax) return;
-      request.pause();
-      settle(() => reject(tooLarge(limits.bytesMax)));
+      if (length > limits.bytesMax) refuse(tooLarge(node, limits.bytesMax));
+      else if (unfinished.isExceeded) refuse(tooManyUnfinished(node));
     };
     const finish = () =>
       settle(() => resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks)));
     const vanish = () => settle(() => reject(new ClientGone()));
     const giveUp = () =>
       settle(() =>
-        reject(new HoldfastError("timed_out", `The body did not arrive within ${limits.timeoutMs} ms.`)),
+        reject(
+          node.refusal(
+            "bodyTimeoutMs",
+            "timed_out",
+            `The body did not arrive within ${limits.timeoutMs} ms (bodyTimeoutMs).`,
+          ),
+        ),
       );
     // Mostly it came with the head, and is only to be picked up.
     const cancel = request.complete ? () => {} : deadlines.after(limits.timeoutMs, giveUp);
@@ -79,6 +93,22 @@ function collect(exchange: Exchange, limits: BodyLimits, deadlines: Deadlines): 
   });
 }
 
-function tooLarge(bytesMax: number): HoldfastError {
-  return new HoldfastError("too_large", `A body has at most ${bytesMax} bytes here. Send several.`);
+/** What is smaller than the limit on messages has a limit of its own, that on events. */
+function tooLarge(node: Node, bytesMax: number): HoldfastError {
+  const limit = bytesMax === node.limits.messageBytesMax ? "messageBytesMax" : "eventBytesMax";
+  return node.refusal(
+    limit,
+    "too_large",
+    `A body has at most ${bytesMax} bytes here (${limit}). Send several.`,
+  );
+}
+
+/** So many have begun to send something, and not finished, that this node can keep no more of it. */
+export function tooManyUnfinished(node: Node): HoldfastError {
+  const { bodiesBytesMax } = node.limits;
+  return node.refusal(
+    "bodiesBytesMax",
+    "overloaded",
+    `This node keeps at most ${bodiesBytesMax} bytes of what has not come whole (bodiesBytesMax).`,
+  );
 }

@@ -83,6 +83,10 @@ export class Exchange {
     });
   }
 
+  get node(): Node {
+    return this.#node;
+  }
+
   get isHttp2(): boolean {
     return this.request.httpVersionMajor >= 2;
   }

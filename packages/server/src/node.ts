@@ -9,7 +9,7 @@ import {
   reasonOf,
   type Session,
 } from "@holdfast/core/server";
-import { HoldfastError, type Limits, namespaceOf } from "@holdfast/protocol";
+import { type ErrorCode, HoldfastError, type Limits, namespaceOf } from "@holdfast/protocol";
 import type { AuditEntry } from "./audit.ts";
 import { Control } from "./auth/control.ts";
 import { Gatekeeper } from "./auth/gatekeeper.ts";
@@ -22,6 +22,7 @@ import { drawText } from "./draw.ts";
 import { Farewells } from "./farewells.ts";
 import { FileWatch, RefusalCount } from "./files.ts";
 import { Admission, type Client } from "./limits/admission.ts";
+import { Budget } from "./limits/budget.ts";
 import { Proxies } from "./limits/proxies.ts";
 import { type Logger, type LogLevel, logsAt, thrownField } from "./log.ts";
 import { keepInMemory } from "./memory.ts";
@@ -110,6 +111,8 @@ export class Node {
   readonly origins: Origins;
   readonly proxies: Proxies;
   readonly admission: Admission;
+  /** Bodies and messages that have not come whole. */
+  readonly unfinished: Budget;
   readonly readiness: Readiness;
   /** Undefined where nobody is asked who they are. */
   readonly control: Control | undefined;
@@ -146,6 +149,7 @@ export class Node {
     this.#files = new FileWatch(this.log, this.clock.now());
     this.proxies = new Proxies(settings.trustedProxies, settings.proxyHeader);
     this.origins = new Origins(settings.access, settings.origins, this.proxies);
+    this.unfinished = new Budget(this.limits.bodiesBytesMax);
     this.admission = new Admission({
       limits: this.limits,
       meters: this.meters,
@@ -277,6 +281,12 @@ export class Node {
   /** Throws `too_many_connections` where the user has no room for one more. */
   checkUser({ user }: Principal): void {
     if (user !== undefined) this.admission.checkUser(user);
+  }
+
+  /** An outcome for which a limit is the reason, counted. */
+  refusal(limit: keyof Limits, code: ErrorCode, detail: string): HoldfastError {
+    this.meters.refused(limit);
+    return new HoldfastError(code, detail, { limit });
   }
 
   nextSessionId(): string {

@@ -83,7 +83,7 @@ export class Origins {
     if (!URL.canParse(origin)) return false;
     const { protocol, host } = new URL(origin);
     if (this.#proxies.isSecure(request) === true && protocol !== "https:") return false;
-    return host === hostIn(protocol, this.#proxies.hostOf(request));
+    return host === hostIn(protocol, this.#proxies.forwardedHostOf(request) ?? authorityOf(request));
   }
 }
 

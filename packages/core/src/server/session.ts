@@ -194,6 +194,15 @@ export class Session implements IntakeHost, PublisherHost, SubscriptionsHost {
       // To a stream that frames by length, nothing would be its end.
       if (bytes === undefined || bytes.length === 0) return;
       this.#hasSpoken = true;
+      this.transmit(bytes);
+    } catch (error) {
+      this.#break(error);
+    }
+  }
+
+  /** Writes bytes of the transport's own, such as the answer to a ping: what the client does not take of them counts as all the rest does. */
+  transmit(bytes: Uint8Array): void {
+    try {
       if (this.#sink.write(bytes) || this.#full || this.#closed) return;
     } catch (error) {
       this.#break(error);

@@ -124,18 +124,15 @@ export class Proxies {
     return isIP(address) === 6 ? networkOf(address) : address;
   }
 
-  /** The host that the client meant: what it said to the trusted proxy, where that tells. */
-  hostOf(request: IncomingMessage): string {
-    const { headers } = request;
-    const said = this.isProxied(request) ? firstOf(headers["x-forwarded-host"]) : undefined;
-    // HTTP/2 has a pseudo-header instead of Host.
-    return said ?? String(headers[":authority"] ?? headers.host ?? "");
+  /** The host that the client meant when it spoke to the trusted proxy, where that tells. */
+  forwardedHostOf(request: IncomingMessage): string | undefined {
+    return this.isProxied(request) ? lastOf(request.headers["x-forwarded-host"]) : undefined;
   }
 
   /** Whether the client came over TLS; undefined where that cannot be known. */
   isSecure(request: IncomingMessage): boolean | undefined {
     if ((request.socket as { encrypted?: boolean }).encrypted === true) return true;
-    const said = this.isProxied(request) ? firstOf(request.headers["x-forwarded-proto"]) : undefined;
+    const said = this.isProxied(request) ? lastOf(request.headers["x-forwarded-proto"]) : undefined;
     return said === undefined ? undefined : said.toLowerCase() === "https";
   }
 }
@@ -146,7 +143,7 @@ function headerText(request: IncomingMessage, name: string): string {
 }
 
 /** What the proxy nearest to us wrote last, of a header that may have been there before. */
-function firstOf(value: string | string[] | undefined): string | undefined {
+function lastOf(value: string | string[] | undefined): string | undefined {
   const text = Array.isArray(value) ? value.join(",") : value;
   return text?.split(",").at(-1)?.trim() || undefined;
 }

@@ -127,5 +127,9 @@ export abstract class BufferedSink implements Sink, Flushable, Link {
     if (error) return;
     this.#isFull = false;
     this.session.drained();
+    this.resumed();
   }
+
+  /** There is room again, as far as those who were behind have left any. */
+  protected resumed(): void {}
 }

@@ -20,12 +20,13 @@ import {
   HoldfastError,
   type Limits,
   type Payload,
+  pongFrame,
   type Start,
   subprotocols,
   toHoldfastError,
 } from "@holdfast/protocol";
 import { type RawData, WebSocket, WebSocketServer } from "ws";
-import type { Farewells } from "../farewells.ts";
+import { tooManyUnfinished } from "../body.ts";
 import type { Client } from "../limits/admission.ts";
 import { retryAfterMs } from "../limits/retry-after.ts";
 import type { ConnectionSocket, Node } from "../node.ts";
@@ -50,12 +51,17 @@ interface Listening {
 /** A WebSocket whose listeners are the same functions for all: what belongs to one connection is found through it. */
 class TiedWebSocket extends WebSocket {
   listening: Listening | undefined;
+  sink: WebSocketSink | undefined;
 
   /** Ties the socket to a session: everything it is told by the one is passed on to the other. */
-  tie(listening: Listening): void {
+  tie(listening: Listening, sink: WebSocketSink): void {
     this.listening = listening;
+    this.sink = sink;
+    sinks.set(sink.duplex, sink);
+    // Before the parser hears of it, which then says what has come whole.
+    sink.duplex.prependListener("data", onData);
     this.on("message", onMessage);
-    this.on("ping", onSign);
+    this.on("ping", onPing);
     this.on("pong", onSign);
     this.on("close", onGone);
     // What the peer did wrong is told to it by the close code that follows.
@@ -69,10 +75,24 @@ class TiedWebSocket extends WebSocket {
 }
 
 function onMessage(this: WebSocket, data: RawData, isBinary: boolean): void {
-  const { listening } = this as TiedWebSocket;
+  const { listening, sink } = this as TiedWebSocket;
+  sink?.whole();
   if (listening?.session.isClosed !== false) return;
   listening.session.counts?.heard((data as Buffer).length);
   listening.receive(data as Buffer, isBinary);
+}
+
+/** By its socket: a listener of its own for each would be kept for as long as its connection. */
+const sinks = new WeakMap<Duplex, WebSocketSink>();
+
+function onData(this: Duplex, data: Buffer): void {
+  sinks.get(this)?.began(data);
+}
+
+function onPing(this: WebSocket, payload: Buffer): void {
+  const { listening, sink } = this as TiedWebSocket;
+  listening?.session.heard();
+  sink?.pong(payload);
 }
 
 function onSign(this: WebSocket): void {
@@ -80,7 +100,9 @@ function onSign(this: WebSocket): void {
 }
 
 function onGone(this: WebSocket): void {
-  (this as TiedWebSocket).listening?.session.gone();
+  const { listening, sink } = this as TiedWebSocket;
+  sink?.whole();
+  listening?.session.gone();
 }
 
 function ignore(): void {}
@@ -102,6 +124,11 @@ export function createAcceptor({ messageBytesMax }: Limits, closeTimeoutMs: numb
     // where compression is on, `negotiateDeflate` sees to it.
     perMessageDeflate: false,
     maxPayload: messageBytesMax,
+    // As many as a message of the largest size is ever cut into by those who mean well.
+    maxFragments: 4096,
+    maxBufferedChunks: 16_384,
+    // It would answer every ping of a client that takes no answers, and keep them all.
+    autoPong: false,
     closeTimeout: closeTimeoutMs,
     WebSocket: TiedWebSocket,
     // An offer of which nothing is spoken was refused before.
@@ -112,15 +139,37 @@ export function createAcceptor({ messageBytesMax }: Limits, closeTimeoutMs: numb
 
 /** The frames of a session are whole and unmasked, and so are those that `ws` writes: on one socket they do not mix. */
 class WebSocketSink extends BufferedSink {
-  readonly #farewells: Farewells;
+  readonly #node: Node;
   readonly #socket: Duplex;
   readonly #websocket: WebSocket;
+  #owedPong: Uint8Array | undefined;
+  /** Counted as not whole. */
+  #unfinished = 0;
 
   constructor(node: Node, { websocket, socket, client }: Opened) {
     super(node, client, node.traffic.websocket);
-    this.#farewells = node.farewells;
+    this.#node = node;
     this.#websocket = websocket;
     this.#socket = socket;
+  }
+
+  get duplex(): Duplex {
+    return this.#socket;
+  }
+
+  /** Something came that may be a part of a message. */
+  began(data: Uint8Array): void {
+    const { unfinished } = this.#node;
+    this.#unfinished += unfinished.hold(data);
+    if (!unfinished.isExceeded || this.session.isClosed) return;
+    // Told before it is heard: what has come whole by this is lost with it, as by any cut.
+    this.session.close({ kind: "refused", error: tooManyUnfinished(this.#node) });
+  }
+
+  /** A message has come whole, or no more of it will come. */
+  whole(): void {
+    this.#node.unfinished.release(this.#unfinished);
+    this.#unfinished = 0;
   }
 
   get socket(): ConnectionSocket {
@@ -143,6 +192,20 @@ class WebSocketSink extends BufferedSink {
     reset(this.#socket);
   }
 
+  /** Answers a ping; while the client takes nothing, the latest one waits alone. RFC 6455 §5.5.3; rule LIM-6. */
+  pong(payload: Uint8Array): void {
+    if (this.session.isClosed) return;
+    // Copied: it is a view of all that came with it.
+    if (this.session.full) this.#owedPong = payload.slice();
+    else this.session.transmit(pongFrame(payload));
+  }
+
+  protected override resumed(): void {
+    const owed = this.#owedPong;
+    this.#owedPong = undefined;
+    if (owed !== undefined) this.pong(owed);
+  }
+
   close(farewell: Farewell): void {
     this.flush();
     const [code, reason] = closeFor(farewell);
@@ -150,7 +213,7 @@ class WebSocketSink extends BufferedSink {
     this.#websocket.resume();
     this.#websocket.once(
       "close",
-      this.#farewells.begin(() => this.#websocket.terminate()),
+      this.#node.farewells.begin(() => this.#websocket.terminate()),
     );
     this.#websocket.close(code, reason);
   }
@@ -215,10 +278,8 @@ export function serveSession(accepted: Accepted, token: string | undefined): voi
   const identified = ({ user }: Principal) => node.admission.identify(client, user);
   const dialogue = new Dialogue({ session, gate, limits, clock, form, identified, ...credential });
   sink.serve(session, dialogue);
-  (websocket as TiedWebSocket).tie({
-    session,
-    receive: (data, isBinary) => dialogue.receive(isBinary ? data : data.toString()),
-  });
+  const receive = (data: Buffer, isBinary: boolean) => dialogue.receive(isBinary ? data : data.toString());
+  (websocket as TiedWebSocket).tie({ session, receive }, sink);
   node.enter(sink);
 }
 
@@ -305,7 +366,7 @@ export async function serveChannel(accepted: Accepted, request: PlainRequest): P
   });
   conversation.begin(session);
   sink.serve(session);
-  (websocket as TiedWebSocket).tie(conversation);
+  (websocket as TiedWebSocket).tie(conversation, sink);
   node.enter(sink);
   // Nothing is answered before the position has been told.
   session.holdInput(true);
