@@ -73,7 +73,7 @@ export async function startNode(
   const holdfast = createHoldfast({ logger: (entry) => log.push(entry), ...options });
   const { url } = await holdfast.listen({ port: 0 });
   t.after(async () => {
-    await holdfast.close({ noticeMs: 0, spreadMs: 0, deadlineMs: 5000 });
+    await holdfast.close({ noticeMs: 0, spreadMs: 0, deadlineMs: 8000 });
     const {
       memory: _log,
       connectionsRefused: _refused,

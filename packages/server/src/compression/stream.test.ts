@@ -78,7 +78,7 @@ for (const [coding, decode] of [
     });
     const body = { type: "hello", subscriptions: [] };
     const client = await open(t, `${url}/connect`, coding, { body });
-    assert.match(String(decode(await wholeOf(client))), /"code":"unauthenticated"[^\n]*\n\n$/);
+    assert.match(String(decode(await wholeOf(client))), /"code":"token_expired"[^\n]*\n\n$/);
   });
 
   test(`[ZIP-10] [SSE-3] [SSE-8] several channels in one stream in ${coding} resume from their id`, async (t) => {

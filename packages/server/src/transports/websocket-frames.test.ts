@@ -53,7 +53,8 @@ test("[ERR-2] a closing handshake that is never answered does not keep the conne
 });
 
 test("[ERR-2] a flood of pings from a client that reads nothing is cut off", async (t) => {
-  const { holdfast, port } = await startNode(t);
+  // Where it is not slowed down already, it is read no further, and then takes nothing for too long.
+  const { holdfast, port } = await startNode(t, { limits: { stalledMsMax: 300, messagesPerSecond: 0 } });
   const client = new RawClient(t, port).send(...upgradeLines("/channels/a"));
   await client.receives("subscribed");
   client.socket.pause();
