@@ -47,6 +47,15 @@ test("[AUTH-16] a right over everything is granted as such, and by no other patt
   }
 });
 
+test("[AUTH-16] the nodes' own channels are reached by all, and by their own names alone", () => {
+  const channel = "holdfast.control:revocations";
+  for (const text of ["**", channel, "holdfast.control:*", "holdfast.**"])
+    assert.ok(fits(text, "a", channel), text);
+  for (const text of ["*:*", "**:*", "*:revocations", "h**", "{user}", "{user}:*"]) {
+    assert.ok(!fits(text, "holdfast.control", channel), text);
+  }
+});
+
 test("[AUTH-3] what is no pattern is told from one", () => {
   for (const text of ["a", "chat:*", "**", "user:{user}:**", "a.b-c_d@e", "*:*", `${"*a".repeat(64)}`]) {
     assert.ok(isChannelPattern(text), text);

@@ -1,4 +1,5 @@
 import type { Action, Grant, Principal } from "./principal.ts";
+import { isReserved } from "./reserved.ts";
 
 /** Every action that a grant may name. */
 export const actions: readonly Action[] = ["read", "publish", "presence", "signal", "admin"];
@@ -10,7 +11,7 @@ export function isChannelPattern(text: unknown): text is string {
   return typeof text === "string" && pattern.test(text);
 }
 
-/** Asked for where a right is about the whole server, and not about some channel: only the pattern `**` fits it. Rule AUTH-16. */
+/** Asked for where a right is about the whole server, and not about some channel. Rule AUTH-16. */
 export const everyChannel = "**";
 
 /** What a pattern asks for, from left to right. */
@@ -49,6 +50,8 @@ function partsOf(text: string): readonly Part[] {
 /** Whether a channel's name fits a pattern; `{user}` fits the user id alone, whatever characters that has. Rule AUTH-3. */
 export function fits(text: string, user: string | undefined, channel: string): boolean {
   if (channel === everyChannel) return text === everyChannel;
+  // Who is given all of some names has not been given the nodes' own.
+  if (isReserved(channel) && text !== everyChannel && !isReserved(text)) return false;
   if (!text.includes("*") && !text.includes("{user}")) return text === channel;
   const parts = partsOf(text);
   let at = 0;

@@ -4,6 +4,7 @@ import {
   everyChannel,
   fits,
   isChannelPattern,
+  isReserved,
   type Principal,
 } from "@holdfast/core/server";
 import { isRecord, namespaceOf } from "@holdfast/protocol";
@@ -73,7 +74,7 @@ export function ruleAllows(
   channel: string,
 ): boolean {
   // It is in no namespace, not even in the one without a name.
-  if (rules.size === 0 || channel === everyChannel) return false;
+  if (rules.size === 0 || channel === everyChannel || isReserved(channel)) return false;
   const rule = rules.get(namespaceOf(channel))?.[action];
   if (rule === undefined) return false;
   if (rule === "public") return true;

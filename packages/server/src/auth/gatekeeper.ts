@@ -13,31 +13,25 @@ import {
   permits,
 } from "@holdfast/core/server";
 import { HoldfastError } from "@holdfast/protocol";
-import { Calls } from "../calls.ts";
-import type { Deadlines } from "../deadlines.ts";
 import type { Proxies } from "../limits/proxies.ts";
-import type { Logger } from "../log.ts";
-import type { AuthOutcome, Meters } from "../metrics/meters.ts";
+import type { AuthOutcome } from "../metrics/meters.ts";
 import type { ConnectionRequest, Settings } from "../options.ts";
 import type { Origins } from "../origins.ts";
 import { ruleAllows } from "./access-rules.ts";
 import { ApiKeys, isApiKey } from "./api-keys.ts";
+import { Application, type ApplicationContext, isPromise } from "./application.ts";
 import type { Control } from "./control.ts";
 import { type Credential, credentialOf } from "./credential.ts";
 import { isOpenToAll } from "./options.ts";
 import { RemoteKeys } from "./remote-keys.ts";
 import type { Carried } from "./tickets.ts";
 import { isJwt, Tokens } from "./tokens.ts";
-import { Webhook } from "./webhook.ts";
 
 /** What a gatekeeper is told by, and tells. */
-export interface GatekeeperContext {
+export interface GatekeeperContext extends ApplicationContext {
   readonly clock: Clock;
-  readonly deadlines: Deadlines;
   readonly origins: Origins;
   readonly proxies: Proxies;
-  readonly meters: Meters;
-  readonly log: Logger;
   /** Undefined where nobody is asked who they are. */
   readonly control: Control | undefined;
 }
@@ -68,31 +62,29 @@ const openToAll: Gate = {
   },
 };
 
-/** Says who somebody is, and what they may do, on every transport alike. Rules AUTH-1 to AUTH-14. */
+/** Says who somebody is, and what they may do, on every transport alike. Rules AUTH-1 to AUTH-16. */
 export class Gatekeeper {
   readonly #settings: Settings;
   readonly #context: GatekeeperContext;
   readonly #tokens: Tokens | undefined;
   readonly #keys: ApiKeys | undefined;
-  readonly #webhook: Webhook | undefined;
+  readonly #application: Application;
   /** Somebody without a credential may come in, and do what anybody may. */
   readonly #admitsNobody: boolean;
-  readonly #calls: Calls;
   readonly #rights: Pick<Gate, "authorize"> = {
     authorize: (principal, action, channel) => this.#authorize(principal, action, channel),
   };
 
   constructor(settings: Settings, context: GatekeeperContext) {
-    const { auth, limits } = settings;
+    const { auth } = settings;
     const { clock, deadlines, log } = context;
     this.#settings = settings;
     this.#context = context;
     const remote = auth.jwks && new RemoteKeys(auth.jwks, () => deadlines.passed(), log);
     this.#tokens = auth.tokens && new Tokens(auth.tokens, clock, remote);
     this.#keys = auth.keys.length === 0 ? undefined : new ApiKeys(auth.keys);
-    this.#webhook = auth.webhook && new Webhook(auth.webhook, () => deadlines.passed(), log);
+    this.#application = new Application(settings, context);
     this.#admitsNobody = isOpenToAll(auth.anonymous, auth.rules);
-    this.#calls = new Calls(deadlines, limits.authTimeoutMs);
   }
 
   /** Whether answers may depend on who asks. */
@@ -166,12 +158,12 @@ export class Gatekeeper {
   #gate(
     request: IncomingMessage,
     credential: Pick<Credential, "by" | "token">,
-    instead: IncomingHttpHeaders = {},
+    instead?: IncomingHttpHeaders,
   ): Gate {
     // Not the request itself: that would keep its parser and buffers alive for as long as the connection.
     const about: ConnectionRequest | undefined = this.#settings.authenticate && {
       url: request.url ?? "/",
-      headers: { ...request.headers, ...instead },
+      headers: instead === undefined ? request.headers : { ...request.headers, ...instead },
       remoteAddress: this.#context.proxies.clientOf(request),
     };
     return {
@@ -227,7 +219,7 @@ export class Gatekeeper {
 
   /** What was heard about a user's rights is asked anew; without one, what was heard about everybody's. */
   permissionsChanged(user: string | undefined): void {
-    this.#webhook?.forget(user);
+    this.#application.forget(user);
   }
 
   async #authenticate(
@@ -257,7 +249,7 @@ export class Gatekeeper {
       if (this.#keys !== undefined && isApiKey(token)) return this.#keys.principalOf(token);
       if (this.#tokens !== undefined && isJwt(token)) return await this.#tokens.principalOf(token);
     }
-    const known = await this.#askApplication(token, about);
+    const known = await this.#application.principalOf(token, about);
     return known ?? (token === undefined && this.#admitsNobody ? nobody : null);
   }
 
@@ -270,18 +262,6 @@ export class Gatekeeper {
       `The token is longer than ${tokenBytesMax} bytes (tokenBytesMax).`,
       { limit: "tokenBytesMax" },
     );
-  }
-
-  async #askApplication(
-    token: string | undefined,
-    about: ConnectionRequest | undefined,
-  ): Promise<Principal | null | undefined> {
-    const { authenticate } = this.#settings;
-    if (authenticate !== undefined && about !== undefined) {
-      return await this.#inTime("authenticate", authenticate(token, about));
-    }
-    if (token === undefined || this.#webhook?.authenticates !== true) return null;
-    return await this.#webhook.principalOf(token);
   }
 
   #check(principal: Principal | null | undefined, token: string | undefined): Principal {
@@ -323,31 +303,8 @@ export class Gatekeeper {
   /** The sum of all that allows something; nothing takes a right away. Rule AUTH-13. */
   #allows(principal: Principal, action: Action, channel: string): boolean | Promise<boolean> {
     if (permits(principal, action, channel) || this.#allowsAnybody(principal, action, channel)) return true;
-    const { authorize } = this.#settings;
-    if (authorize !== undefined) return this.#inTime("authorize", authorize(principal, action, channel));
-    if (this.#webhook?.authorizes !== true) return false;
-    return this.#webhook.allows(principal, action, channel);
+    return this.#application.allows(principal, action, channel);
   }
-
-  /** An application that does not answer must not hold what waits for it. Rule AUTH-14. */
-  #inTime<T>(name: string, answer: T | Promise<T>): T | Promise<T> {
-    if (!isPromise(answer)) return answer;
-    return this.#calls.settle(Promise.resolve(answer), () => {
-      const { authTimeoutMs } = this.#settings.limits;
-      this.#context.meters.refused("authTimeoutMs");
-      this.#context.log({ level: "warn", message: `"${name}" did not answer in time.`, authTimeoutMs });
-      return new HoldfastError(
-        "auth_unavailable",
-        `"${name}" did not answer within ${authTimeoutMs} ms (authTimeoutMs). Come back later with the same token.`,
-        { limit: "authTimeoutMs" },
-      );
-    });
-  }
-}
-
-/** Also what is not one of ours, as query builders return. */
-function isPromise<T>(answer: T | Promise<T>): answer is Promise<T> {
-  return typeof answer === "object" && answer !== null && "then" in answer;
 }
 
 function meterOf(error: unknown, token: string | undefined): AuthOutcome {

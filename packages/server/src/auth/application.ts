@@ -1,0 +1,78 @@
+import type { Action, Principal } from "@holdfast/core/server";
+import { HoldfastError } from "@holdfast/protocol";
+import { Calls } from "../calls.ts";
+import type { Deadlines } from "../deadlines.ts";
+import type { Logger } from "../log.ts";
+import type { Meters } from "../metrics/meters.ts";
+import type { ConnectionRequest, Settings } from "../options.ts";
+import { Webhook } from "./webhook.ts";
+
+/** What asking takes, and tells. */
+export interface ApplicationContext {
+  readonly deadlines: Deadlines;
+  readonly meters: Meters;
+  readonly log: Logger;
+}
+
+/** The application, asked in code or over HTTP, and given up on when it does not answer. Rules AUTH-11, AUTH-14. */
+export class Application {
+  readonly #settings: Settings;
+  readonly #context: ApplicationContext;
+  readonly #webhook: Webhook | undefined;
+  readonly #calls: Calls;
+
+  constructor(settings: Settings, context: ApplicationContext) {
+    const { auth, limits } = settings;
+    const { deadlines, log } = context;
+    this.#settings = settings;
+    this.#context = context;
+    this.#webhook = auth.webhook && new Webhook(auth.webhook, () => deadlines.passed(), log);
+    this.#calls = new Calls(deadlines, limits.authTimeoutMs);
+  }
+
+  /** Null where it knows nobody by that. Rejects with `auth_unavailable`. */
+  async principalOf(
+    token: string | undefined,
+    about: ConnectionRequest | undefined,
+  ): Promise<Principal | null | undefined> {
+    const { authenticate } = this.#settings;
+    if (authenticate !== undefined && about !== undefined) {
+      return await this.#inTime("authenticate", authenticate(token, about));
+    }
+    if (token === undefined || this.#webhook?.authenticates !== true) return null;
+    return await this.#webhook.principalOf(token);
+  }
+
+  /** Rejects with `auth_unavailable`. */
+  allows(principal: Principal, action: Action, channel: string): boolean | Promise<boolean> {
+    const { authorize } = this.#settings;
+    if (authorize !== undefined) return this.#inTime("authorize", authorize(principal, action, channel));
+    if (this.#webhook?.authorizes !== true) return false;
+    return this.#webhook.allows(principal, action, channel);
+  }
+
+  /** What it said about a user's rights is not believed any more; without one, what it said about everybody's. */
+  forget(user: string | undefined): void {
+    this.#webhook?.forget(user);
+  }
+
+  /** One that does not answer must not hold what waits for it. */
+  #inTime<T>(name: string, answer: T | Promise<T>): T | Promise<T> {
+    if (!isPromise(answer)) return answer;
+    return this.#calls.settle(Promise.resolve(answer), () => {
+      const { authTimeoutMs } = this.#settings.limits;
+      this.#context.meters.refused("authTimeoutMs");
+      this.#context.log({ level: "warn", message: `"${name}" did not answer in time.`, authTimeoutMs });
+      return new HoldfastError(
+        "auth_unavailable",
+        `"${name}" did not answer within ${authTimeoutMs} ms (authTimeoutMs). Come back later with the same token.`,
+        { limit: "authTimeoutMs" },
+      );
+    });
+  }
+}
+
+/** Also what is not one of ours, as query builders return. */
+export function isPromise<T>(answer: T | Promise<T>): answer is Promise<T> {
+  return typeof answer === "object" && answer !== null && "then" in answer;
+}
