@@ -17,6 +17,14 @@ export interface AuditEntry {
   readonly [field: string]: unknown;
 }
 
+/** What an act may say of itself, and ask, while it is done. */
+export interface AdminAct {
+  /** What it is done to, for the record. */
+  note(fields: Readonly<Record<string, unknown>>): void;
+  /** Makes sure that who does it still may, after something that took its time. Rule REV-7. */
+  confirm(): Promise<void>;
+}
+
 /**
  * Does what takes `admin` on a channel, and puts on record who did it and how it went; also where somebody who is known
  * was refused. Rejects as `run` does, and with `unauthenticated` or `forbidden`.
@@ -25,7 +33,7 @@ export async function asAdmin<Result>(
   node: Node,
   { request }: Pick<Exchange, "request">,
   { act, channel }: { readonly act: string; readonly channel: string },
-  run: () => Promise<Result>,
+  run: (act: AdminAct) => Promise<Result>,
 ): Promise<Result> {
   // Who is nobody leaves no line here: strangers could fill the log with them.
   const principal = await node.gatekeeper.principalOf(request);
@@ -38,14 +46,19 @@ export async function asAdmin<Result>(
     request: requestIdOf(request, node),
     channel,
   };
+  let noted = {};
+  const note = (fields: Readonly<Record<string, unknown>>) => {
+    noted = fields;
+  };
   let result: Result;
   try {
-    await node.gatekeeper.demand(principal, "admin", channel);
-    result = await run();
+    const standing = node.gatekeeper.standingOf(principal);
+    await node.gatekeeper.demandAdmin(principal, channel);
+    result = await run({ note, confirm: () => standing.confirm("admin", channel) });
   } catch (thrown) {
-    node.audit({ ...entry, outcome: toHoldfastError(thrown).code });
+    node.audit({ ...entry, ...noted, outcome: toHoldfastError(thrown).code });
     throw thrown;
   }
-  node.audit(entry);
+  node.audit({ ...entry, ...noted });
   return result;
 }

@@ -46,6 +46,7 @@ export class ControlLog implements Receiver {
   #position: Cursor | undefined;
   #isRead = false;
   #isStopped = false;
+  #hasFailed = false;
   #cancelRetry = () => {};
 
   constructor(options: ControlLogOptions) {
@@ -74,7 +75,9 @@ export class ControlLog implements Receiver {
       await hubs.attach(channel, { after: start }, this, (reader) => this.#begun(reader));
     } catch (error) {
       if (this.#isStopped) return;
-      troubled(error);
+      // Said once: it is tried until it succeeds.
+      if (!this.#hasFailed) troubled(error);
+      this.#hasFailed = true;
       this.#cancelRetry = after(retryMs, () => void this.begin());
     }
   }

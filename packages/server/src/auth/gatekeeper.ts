@@ -6,7 +6,6 @@ import {
   checkCurrent,
   checkNotReserved,
   type Gate,
-  isReserved,
   isUserId,
   openGate,
   type Principal,
@@ -195,8 +194,8 @@ export class Gatekeeper {
     throw new HoldfastError("forbidden", `You may not ${action} ${channel}.`);
   }
 
-  /** Throws `forbidden` for who may not say what nodes tell each other in one of their own channels. Rules REV-8, REV-10. */
-  async demandControl(principal: Principal, channel: string): Promise<void> {
+  /** Throws `forbidden` for who may not administer a channel, be it one of the nodes' own. Rules REV-8, REV-10. */
+  async demandAdmin(principal: Principal, channel: string): Promise<void> {
     const isAllowed = await this.#allows(principal, "admin", channel);
     this.#context.control?.check(principal);
     if (!isAllowed) throw new HoldfastError("forbidden", `You may not admin ${channel}.`);
@@ -211,7 +210,7 @@ export class Gatekeeper {
         checkCurrent(principal, clock.now());
         control?.check(principal);
         if (control?.permissions.version === version) return;
-        if (isReserved(channel)) await this.demandControl(principal, channel);
+        if (action === "admin") await this.demandAdmin(principal, channel);
         else await this.demand(principal, action, channel);
       },
     };

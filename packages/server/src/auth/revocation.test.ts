@@ -548,11 +548,13 @@ test("[REV-8] administrators revoke, and see what is revoked a page at a time; e
   );
   const acts = first.log.filter(({ audit }) => audit === true);
   assert.deepEqual(
-    acts.map(({ act, by, token, user }) => [act, by, token, user]),
+    acts.map(({ act, by, outcome, token, user }) => [act, by, outcome, token, user]),
     [
-      ["revoke", "root", "t1", undefined],
-      ["revoke", "root", undefined, "ada"],
-      ["permissions.changed", "root", undefined, "ada"],
+      ["revoke", "bob", "forbidden", undefined, undefined],
+      ["permissions.changed", "bob", "forbidden", undefined, undefined],
+      ["revoke", "root", "done", "t1", undefined],
+      ["revoke", "root", "done", undefined, "ada"],
+      ["permissions.changed", "root", "done", undefined, "ada"],
     ],
   );
 });

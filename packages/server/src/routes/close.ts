@@ -1,3 +1,4 @@
+import { checkNotReserved } from "@holdfast/core/server";
 import { formatCursor } from "@holdfast/protocol";
 import { asAdmin } from "../audit.ts";
 import type { Exchange } from "../exchange.ts";
@@ -8,6 +9,7 @@ import { parseParameters } from "../parameters.ts";
 export async function closeChannel(node: Node, exchange: Exchange, channel: string): Promise<void> {
   // It cannot be undone, and takes the word from every other publisher.
   const { epoch, head } = await asAdmin(node, exchange, { act: "channel.close", channel }, () => {
+    checkNotReserved(channel);
     parseParameters(exchange.query, []);
     return node.hubs.close(channel);
   });

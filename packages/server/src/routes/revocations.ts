@@ -1,4 +1,4 @@
-import { controlChannels, type Principal } from "@holdfast/core/server";
+import { controlChannels } from "@holdfast/core/server";
 import {
   decodeUtf8,
   formatCursor,
@@ -7,6 +7,7 @@ import {
   parseCursor,
   parseJson,
 } from "@holdfast/protocol";
+import { asAdmin } from "../audit.ts";
 import type { Control } from "../auth/control.ts";
 import { formatRevocation, type RevocationTarget } from "../auth/revocations.ts";
 import { readBody } from "../body.ts";
@@ -27,17 +28,6 @@ export function controlOf(node: Node): Control {
   );
 }
 
-/** Who asks, if they may do this to others; throws `unauthenticated` or `forbidden`. */
-export async function administratorOf(
-  { gatekeeper }: Node,
-  { request }: Exchange,
-  channel: string,
-): Promise<Principal> {
-  const principal = await gatekeeper.principalOf(request);
-  await gatekeeper.demandControl(principal, channel);
-  return principal;
-}
-
 /** The body of an administrator's request. */
 export async function readFields(node: Node, exchange: Exchange): Promise<Readonly<Record<string, unknown>>> {
   parseParameters(exchange.query, []);
@@ -52,23 +42,27 @@ export async function readFields(node: Node, exchange: Exchange): Promise<Readon
 /** `POST /revocations`: refuses a user, a token or a session on every node. Rules REV-1 to REV-4, REV-8. */
 export async function revoke(node: Node, exchange: Exchange): Promise<void> {
   const { revocations } = controlOf(node);
-  const principal = await administratorOf(node, exchange, controlChannels.revocations);
-  const standing = node.gatekeeper.standingOf(principal);
-  const { until, ...target } = await readFields(node, exchange);
-  if (until !== undefined && typeof until !== "number") {
-    throw new HoldfastError("bad_parameter", '"until" is a time in ms since 1970.');
-  }
-  await standing.confirm("admin", controlChannels.revocations);
-  // What it names is checked where it is taken, also for those who call from code.
-  const revocation = formatRevocation(await revocations.add(target as RevocationTarget, until));
-  node.audit({ act: "revoke", ...byWhom(principal, exchange), ...revocation });
-  exchange.answerJson(201, revocation);
+  const about = { act: "revoke", channel: controlChannels.revocations };
+  const revoked = await asAdmin(node, exchange, about, async ({ note, confirm }) => {
+    const { until, ...target } = await readFields(node, exchange);
+    note(target);
+    if (until !== undefined && typeof until !== "number") {
+      throw new HoldfastError("bad_parameter", '"until" is a time in ms since 1970.');
+    }
+    await confirm();
+    // What it names is checked where it is taken, also for those who call from code.
+    const answer = formatRevocation(await revocations.add(target as RevocationTarget, until));
+    note(answer);
+    return answer;
+  });
+  exchange.answerJson(201, revoked);
 }
 
 /** `GET /revocations`: what is refused now. Rule REV-8. */
 export async function listRevocations(node: Node, exchange: Exchange): Promise<void> {
   const { revocations } = controlOf(node);
-  await administratorOf(node, exchange, controlChannels.revocations);
+  const principal = await node.gatekeeper.principalOf(exchange.request);
+  await node.gatekeeper.demandAdmin(principal, controlChannels.revocations);
   const { after, limit } = parseParameters(exchange.query, ["after", "limit"]);
   const { pageEventsDefault, pageEventsMax } = node.limits;
   const count = limit === undefined ? pageEventsDefault : wholeNumber("limit", limit, 1, pageEventsMax);
@@ -79,13 +73,4 @@ export async function listRevocations(node: Node, exchange: Exchange): Promise<v
     cursor: last === undefined ? (after ?? null) : formatCursor(last),
     more,
   });
-}
-
-/** For the record. */
-export function byWhom({ user }: Principal, { request }: Exchange): { by?: string; from?: string } {
-  const { remoteAddress } = request.socket;
-  return {
-    ...(user === undefined ? {} : { by: user }),
-    ...(remoteAddress === undefined ? {} : { from: remoteAddress }),
-  };
 }
