@@ -20,6 +20,7 @@ export const exitCodes = {
   /** `serve` cannot listen where it should. */
   cannotListen: 8,
   /** 128 and the number of the signal, as shells have it. */
+  hungUp: 129,
   interrupted: 130,
   terminated: 143,
 } as const;

@@ -22,7 +22,7 @@ import {
   serveSettings,
   type ValuesOf,
 } from "./settings.ts";
-import { readTlsFiles } from "./tls-files.ts";
+import { readTlsFiles, type TlsFiles } from "./tls-files.ts";
 
 /** A server that is ready to listen. */
 export interface ServePlan<Server> {
@@ -30,6 +30,8 @@ export interface ServePlan<Server> {
   readonly listen: ListenOptions & { readonly host: string };
   readonly close: CloseOptions;
   readonly logger: Logger;
+  /** Reads certificate and key as they are now; adds to `mistakes` what keeps them from being used. */
+  readonly readTls: (mistakes: string[]) => TlsFiles;
   /** Who may come in, to be said at the start. */
   readonly admits: string;
 }
@@ -71,7 +73,8 @@ export async function planServer<Server extends Pick<Holdfast, "close">>(
   const config = await loadConfig(flags.config ?? (env["HOLDFAST_CONFIG"] || undefined), cwd, mistakes);
   const settings = resolveSettings(serveSettings, { flags, env, config }, mistakes);
   const { host = "127.0.0.1", port = 7070 } = settings;
-  const tls = readTlsFiles(settings.tlsCert, settings.tlsKey, mistakes);
+  const readTls = (found: string[]) => readTlsFiles(settings.tlsCert, settings.tlsKey, found);
+  const tls = readTls(mistakes);
   const set = assign(config?.values ?? {}, flags.set ?? [], env["HOLDFAST_SET"], mistakes);
   const assigned = withSecret(set, env[secretVariable]);
   const locate = (sentence: string) => located(sentence, assigned, config?.file);
@@ -88,7 +91,7 @@ export async function planServer<Server extends Pick<Holdfast, "close">>(
     await server?.close();
     throw new Failure(exitCodes.mistake, mistakes);
   }
-  return { server, listen: { host, port, ...tls }, close, logger, admits: admission(options) };
+  return { server, listen: { host, port, ...tls }, close, logger, readTls, admits: admission(options) };
 }
 
 function optionsOf(

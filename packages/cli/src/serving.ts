@@ -10,7 +10,9 @@ import {
 import { exitCodes, Failure } from "./exit-codes.ts";
 import { stdout } from "./output.ts";
 import { type Create, planServer, type ServeFlags, type ServePlan } from "./serve-plan.ts";
+import { notifyServiceManager } from "./service-manager.ts";
 import type { Sources } from "./settings.ts";
+import { Signals } from "./signals.ts";
 import { systemCode, systemReason } from "./system-errors.ts";
 
 /** Runs a server until it is asked to leave: alone, as the primary of workers, or as one of these. */
@@ -21,9 +23,10 @@ export async function serve(flags: ServeFlags, env: Sources["env"], cwd: string)
     await place.serve(server, { close });
     return;
   }
+  const signals = new Signals();
   const create: Create<Holdfast | Primary> = (options, workers) =>
     workers === undefined ? createHoldfast(options) : createPrimary(options, sameProgram(workers));
-  await serveUntilAsked(await planServer(flags, env, cwd, create));
+  await serveUntilAsked(await planServer(flags, env, cwd, create), signals, env);
 }
 
 /** Workers do what this process was called to do, and find out that they are some. */
@@ -32,14 +35,12 @@ function sameProgram(workers: number): PrimaryOptions {
   return { workers, script, args };
 }
 
-async function serveUntilAsked({
-  server,
-  listen,
-  logger,
-  admits,
-  close,
-}: ServePlan<Holdfast | Primary>): Promise<void> {
-  const asked = firstSignal();
+async function serveUntilAsked(
+  plan: ServePlan<Holdfast | Primary>,
+  signals: Signals,
+  env: Sources["env"],
+): Promise<void> {
+  const { server, listen, logger, admits, close } = plan;
   const url = await server.listen(listen).then(
     (listening) => listening.url,
     async (error: unknown) => {
@@ -47,8 +48,11 @@ async function serveUntilAsked({
       throw cannotListen(error, listen);
     },
   );
+  signals.serving(() => reload(plan));
   process.on("SIGUSR2", () => void logStats(server, logger));
   await stdout.write(`Holdfast listens on ${url} (${admits})\n`);
+  await notifyServiceManager("ready", env, logger);
+  const { asked } = signals;
   const signal = await Promise.race("failed" in server ? [asked, server.failed] : [asked]).catch(
     async (error: unknown) => {
       await server.close();
@@ -56,6 +60,7 @@ async function serveUntilAsked({
     },
   );
   logger({ level: "info", message: "Closing; the same signal again leaves at once.", signal });
+  void notifyServiceManager("stopping", env, logger);
   await server.close(close);
 }
 
@@ -69,18 +74,18 @@ async function logStats(server: Holdfast | Primary, logger: Logger): Promise<voi
   logger({ level: "info", message: "What the primary holds right now.", ...log });
 }
 
-/** Resolves at the first signal to leave; the second one leaves. */
-function firstSignal(): Promise<NodeJS.Signals> {
-  return new Promise((resolve) => {
-    let asked = false;
-    const leave = (code: number) => (signal: NodeJS.Signals) => {
-      if (asked) process.exit(code);
-      asked = true;
-      resolve(signal);
-    };
-    process.on("SIGINT", leave(exitCodes.interrupted));
-    process.on("SIGTERM", leave(exitCodes.terminated));
-  });
+/** Reads certificate and key anew; connections that are made from now on get to see them. */
+function reload({ server, logger, readTls }: ServePlan<Holdfast | Primary>): void {
+  const mistakes: string[] = [];
+  const { cert, key } = readTls(mistakes);
+  if (mistakes.length > 0) {
+    for (const message of mistakes) logger({ level: "error", message });
+  } else if (cert === undefined || key === undefined) {
+    logger({ level: "info", message: "There is nothing to read anew: no certificate is configured." });
+  } else {
+    server.renewCertificate({ cert, key });
+    logger({ level: "info", message: "New connections get the certificate as it is now." });
+  }
 }
 
 function cannotServe(error: WorkersError): Failure {

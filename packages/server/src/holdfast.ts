@@ -13,9 +13,10 @@ import {
 import { type AttachableServer, attach } from "./attachment.ts";
 import type { RevocationTarget } from "./auth/revocations.ts";
 import { type CloseOptions, Drain } from "./calm/drain.ts";
+import { rotate } from "./calm/rotate.ts";
 import { ConfigurationError } from "./configuration-error.ts";
 import { Front } from "./front.ts";
-import { Listener, type ListenOptions } from "./listener.ts";
+import { type Certificate, Listener, type ListenOptions } from "./listener.ts";
 import { formatFamilies } from "./metrics/exposition.ts";
 import type { NodeReport } from "./metrics/report.ts";
 import { Node, type Stats } from "./node.ts";
@@ -87,6 +88,16 @@ export interface Holdfast {
   metrics(): Promise<string>;
   /** What `GET /stats` says of this node alone. Rule SEE-3. */
   report(): Promise<NodeReport>;
+  /**
+   * Shows another certificate to those who connect from now on; who is connected keeps what it has, until it connects anew.
+   * Throws a `ConfigurationError` for what cannot be used, or where the node does not speak TLS by itself.
+   */
+  renewCertificate(certificate: Certificate): void;
+  /**
+   * Asks every client to connect anew, one after the other, and serves it until it has: after a node was added, say, to which
+   * some are to go. Resolves when all have been asked. Rules CALM-2 to CALM-4.
+   */
+  rotate(options?: { readonly overMs?: number }): Promise<void>;
   /**
    * Goes away without losing anything: resolves when everybody has gone, or was cut off. Called again, it lets everybody
    * go who is left.
@@ -195,6 +206,13 @@ export function assemble(options: HoldfastOptions): { readonly node: Node; reado
     stats: () => node.stats(),
     metrics: async () => await formatFamilies(await node.tell("metrics")),
     report: () => node.tell("stats"),
+    renewCertificate(certificate) {
+      const secure = [...listeners].filter(({ isSecure }) => isSecure);
+      if (secure.length === 0)
+        throw new ConfigurationError(["This node does not speak TLS, so it has no certificate to renew."]);
+      for (const listener of secure) listener.renew(certificate);
+    },
+    rotate: ({ overMs = 60_000 } = {}) => rotate(node, overMs),
     close(how = {}) {
       if (closing === undefined) {
         node.drain = new Drain(node, how);

@@ -14,7 +14,7 @@ export {
   type Listening,
   type PublishOptions,
 } from "./holdfast.ts";
-export type { ListenOptions } from "./listener.ts";
+export type { Certificate, ListenOptions } from "./listener.ts";
 export type { LogEntry, Logger, LogLevel } from "./log.ts";
 export type { NodeReport } from "./metrics/report.ts";
 export type { Stats } from "./node.ts";

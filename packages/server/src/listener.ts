@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type ServerOptions, type ServerResp
 import { createSecureServer, type Http2Session } from "node:http2";
 import type { AddressInfo, Server, Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import type { Server as TlsServer } from "node:tls";
 import { HoldfastError } from "@holdfast/protocol";
 import { ConfigurationError } from "./configuration-error.ts";
 import { type Room, roomFor } from "./files.ts";
@@ -30,6 +31,12 @@ const backlog = 4096;
 
 /** Node's servers with HTTP/1.1 have this, also where HTTP/2 came first. */
 type ClosingServer = Server & { closeIdleConnections?(): void };
+
+/** Certificate chain and key in PEM. */
+export interface Certificate {
+  readonly cert: string | Uint8Array;
+  readonly key: string | Uint8Array;
+}
 
 /** One socket that the node listens on by itself. */
 export class Listener {
@@ -67,6 +74,20 @@ export class Listener {
     const { port: actual } = server.address() as AddressInfo;
     const name = host.includes(":") ? `[${host}]` : host;
     return new Listener(server, `${isSecure ? "https" : "http"}://${name}:${actual}`, gate);
+  }
+
+  get isSecure(): boolean {
+    return "setSecureContext" in this.#server;
+  }
+
+  /** Shows another certificate from now on; throws a `ConfigurationError`. */
+  renew({ cert, key }: Certificate): void {
+    const context = { cert: Buffer.from(cert), key: Buffer.from(key) };
+    try {
+      (this.#server as TlsServer).setSecureContext(context);
+    } catch (error) {
+      throw new ConfigurationError([`The certificate cannot be used: ${(error as Error).message}.`]);
+    }
   }
 
   /** Asks those on HTTP/2 to take another connection for what they ask next; what is under way goes on. RFC 9113 §6.8. */

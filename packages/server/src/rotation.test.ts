@@ -38,3 +38,20 @@ test("[CALM-4] nothing is asked to go where the age is 0, and no answer is held 
   const held = await call(`${young.url}/channels/a?wait=1`);
   assert.deepEqual([held.status, held.json.events], [200, []]);
 });
+
+test("[CALM-4] all can be asked to connect anew, one after the other", async (t) => {
+  const { holdfast, url } = await startNode(t);
+  const socket = await SocketClient.open(t, `${url}/connect`);
+  socket.say(hello("a"));
+  const stream = await StreamClient.open(t, `${url}/channels/a`);
+  await stream.receives("id: ");
+  await socket.message(1);
+  await holdfast.rotate({ overMs: 100 });
+  await stream.ends();
+  assert.match(stream.text, /event: reconnect\ndata: {"delayMs":\d+,"reason":"rotate"}\n\n$/);
+  await until(() => socket.messages.at(-1).type === "reconnect");
+  await holdfast.publish("a", "still served");
+  await until(() => socket.messages.at(-1).type === "events");
+  // And nobody is refused for it.
+  await StreamClient.open(t, `${url}/channels/a`);
+});

@@ -20,6 +20,8 @@ export type Order =
     }
   /** Without options the worker leaves as its own configuration says. */
   | { readonly do: "close"; readonly options?: CloseOptions }
+  /** Certificate and key for those who connect from now on. */
+  | { readonly do: "renew"; readonly cert: string; readonly key: string }
   | { readonly do: "answer"; readonly id: number; readonly what: keyof Answers }
   /** What the others have told a worker that asked. */
   | { readonly do: "hear"; readonly id: number; readonly told: readonly Told<Telling[keyof Telling]>[] };

@@ -1,13 +1,15 @@
 import cluster, { type ClusterSettings } from "node:cluster";
 import { once } from "node:events";
 import { type AddressInfo, createServer } from "node:net";
+import { createSecureContext } from "node:tls";
 import { type Broker, BrokerHost, MemoryBroker, type MemoryStats } from "@holdfast/core/broker";
 import { LobbyExchange } from "@holdfast/core/server";
 import { namespaceOf } from "@holdfast/protocol";
 import { type CloseOptions, deadlineMsDefault, noticeMsMost } from "../calm/drain.ts";
+import { ConfigurationError } from "../configuration-error.ts";
 import { Deadlines } from "../deadlines.ts";
 import type { Listening } from "../holdfast.ts";
-import type { ListenOptions } from "../listener.ts";
+import type { Certificate, ListenOptions } from "../listener.ts";
 import { thrownField } from "../log.ts";
 import { keepInMemory } from "../memory.ts";
 import type { Telling, Told } from "../metrics/peers.ts";
@@ -49,6 +51,8 @@ export interface Primary {
   /** Rejects with the system's error for a port that is taken, and with a `WorkersError` when no worker can serve. */
   listen(options: ListenOptions): Promise<Listening>;
   stats(): Promise<PrimaryStats>;
+  /** As `Holdfast.renewCertificate`, for all workers and those that come after them. */
+  renewCertificate(certificate: Certificate): void;
   /** Lets all workers go, each as `Holdfast.close` does. Called again, it waits out no more of the notice. */
   close(options?: CloseOptions): Promise<void>;
   /** Rejects with a `WorkersError` when no worker serves any more and none can be started. */
@@ -212,6 +216,16 @@ class ClusterPrimary implements Primary, SlotHost {
     });
     const memory = this.#broker instanceof MemoryBroker ? { memory: this.#broker.stats() } : {};
     return { workers: await Promise.all(workers), followed: this.#host?.followed ?? 0, ...memory };
+  }
+
+  renewCertificate(certificate: Certificate): void {
+    if (this.#listen.cert === undefined)
+      throw new ConfigurationError(["These workers do not speak TLS, so they have no certificate to renew."]);
+    const cert = Buffer.from(certificate.cert).toString();
+    const key = Buffer.from(certificate.key).toString();
+    createSecureContext({ cert, key });
+    this.#listen = { ...this.#listen, cert, key };
+    for (const slot of this.#slots) slot.renew(cert, key);
   }
 
   async close(options: CloseOptions = {}): Promise<void> {

@@ -224,6 +224,10 @@ export class Slot {
     });
   }
 
+  renew(cert: string, key: string): void {
+    if (this.#worker !== undefined) this.#order({ do: "renew", cert, key });
+  }
+
   kill(): void {
     this.#worker?.process.kill("SIGKILL");
   }

@@ -82,6 +82,8 @@ export class Place {
     // A signal to the whole group reaches the primary too, which says when it is this worker's turn.
     for (const signal of ["SIGINT", "SIGTERM"] as const)
       process.on(signal, () => this.#tell({ tell: "asked" }));
+    // The primary reads anew what may have changed, and says so.
+    process.on("SIGHUP", () => {});
   }
 
   /** Takes the place that the primary has made; rejects in a process that no primary has started. */
@@ -151,6 +153,7 @@ export class Place {
   #obey(order: Order): void {
     if (order.do === "serve") this.#order.resolve(order);
     else if (order.do === "close") this.#leave(order.options ?? this.#close);
+    else if (order.do === "renew") this.#holdfast?.renewCertificate(order);
     else if (order.do === "hear") this.#peers.hear(order.id, order.told);
     else void this.#answer(order.id, order.what);
   }
