@@ -7,7 +7,12 @@ import {
   type MemoryBrokerOptions,
 } from "@holdfast/core/broker";
 import { createHoldfast, type HoldfastOptions } from "@holdfast/server";
-import { conformanceNamespaces, type Hearer, type TransportsUnderTest } from "@holdfast/testkit";
+import {
+  conformanceNamespaces,
+  conformancePrincipal,
+  type Hearer,
+  type TransportsUnderTest,
+} from "@holdfast/testkit";
 
 /** Short, so that nobody waits for a test; the proportions are those of the defaults. */
 export const timing: NonNullable<ClientOptions["timing"]> = {
@@ -49,10 +54,11 @@ export function drawSeed(): string {
 /** Our server and our client, as the transport suite tries them; `options` are for the server. */
 export function transportsUnderTest(options: HoldfastOptions = {}): TransportsUnderTest {
   return {
-    async start({ heartbeatMs }) {
+    async start({ heartbeatMs, tokens = false }) {
       let isDeaf = false;
       const holdfast = createHoldfast({
         ...options,
+        ...(tokens ? { authenticate: conformancePrincipal, authorize: () => true } : {}),
         logger: () => {},
         namespaces: conformanceNamespaces,
         limits: { ...options.limits, heartbeatMs },
@@ -71,9 +77,10 @@ export function transportsUnderTest(options: HoldfastOptions = {}): TransportsUn
       };
     },
 
-    connect(url, transports, form) {
+    connect(url, transports, form, token) {
+      const credential = token === undefined ? {} : { token };
       const codec = form === "msgpack" ? { codec: msgpack } : {};
-      const client = connect(url, { transports, toleranceMs: 25, timing, ...codec });
+      const client = connect(url, { transports, toleranceMs: 25, timing, ...codec, ...credential });
       return {
         read: (channel, after, hearer) => read(client, channel, after, hearer),
         publish: async (channel, { payload, ...labels }) => {

@@ -1,4 +1,4 @@
-import { after, before, describe, test } from "node:test";
+import { after, describe, test } from "node:test";
 import type { MessageForm } from "@holdfast/core/server";
 import {
   Bench,
@@ -19,9 +19,10 @@ import { reading } from "./transports/reading.ts";
 import { refusing } from "./transports/refusing.ts";
 import { speaking } from "./transports/speaking.ts";
 import { switchBetween } from "./transports/switching.ts";
+import { conformancePrincipal, lasting } from "./transports/token-life.ts";
 
 export type { Hearer, Lane, NodeUnderTest, SessionUnderTest, TransportName, TransportsUnderTest };
-export { namespaces as conformanceNamespaces };
+export { conformancePrincipal, namespaces as conformanceNamespaces };
 
 /** The four ways to read a channel's URL without a library of ours. */
 export const plainLanes: readonly Lane[] = [plainWebSocket, plainSse, plainLongPoll, plainPoll];
@@ -76,6 +77,16 @@ export function transportConformance(under: TransportsUnderTest, options: BenchO
       }
     }
   });
+  describe("with tokens", () => {
+    const proveToken = onNode(under, { ...options, tokens: true }, 1000);
+    const provePacked = onNode(under, { ...options, form: "msgpack", tokens: true }, 1000);
+    for (const rule of lasting) {
+      for (const transport of transportNames) {
+        proveToken(`${rule.title}, over ${transport}`, (bench) => rule.prove(bench, transport));
+      }
+      provePacked(`${rule.title}, over websocket in msgpack`, (bench) => rule.prove(bench, "websocket"));
+    }
+  });
   describe("one client in msgpack", () => {
     const provePacked = onNode(under, { ...options, form: "msgpack" }, 1000);
     for (const rule of speaking) {
@@ -101,18 +112,18 @@ export function transportConformance(under: TransportsUnderTest, options: BenchO
 /** Registers tests that share a node, each with a bench of its own. */
 function onNode(
   under: TransportsUnderTest,
-  options: BenchOptions,
+  { tokens = false, ...options }: BenchOptions & { readonly tokens?: boolean },
   heartbeatMs: number,
 ): (title: string, run: (bench: Bench) => Promise<void>) => void {
-  let node: NodeUnderTest;
-  before(async () => {
-    node = await under.start({ heartbeatMs });
+  let node: Promise<NodeUnderTest> | undefined;
+  after(async () => {
+    await (await node)?.stop();
   });
-  after(() => node.stop());
   return (title, run) => {
     if (options.leaveOut?.test(title)) return;
     test(title, async () => {
-      const bench = await Bench.open(under, node, options);
+      node ??= under.start({ heartbeatMs, tokens });
+      const bench = await Bench.open(under, await node, options);
       try {
         await run(bench);
       } finally {

@@ -41,13 +41,21 @@ export interface SessionUnderTest {
 
 /** What the suite is tried on. */
 export interface TransportsUnderTest {
-  /** Starts a node whose channels are kept as `namespaces` says. */
-  start(settings: { readonly heartbeatMs: number }): Promise<NodeUnderTest>;
+  /**
+   * Starts a node whose channels are kept as `namespaces` says. With `tokens` its clients are who `conformancePrincipal`
+   * says, and may do everything.
+   */
+  start(settings: { readonly heartbeatMs: number; readonly tokens?: boolean }): Promise<NodeUnderTest>;
   /**
    * Its delays are to be short: a backoff that begins with tens of ms, a first byte within a second, a climb after less.
    * Its WebSockets speak this form, its other transports JSON.
    */
-  connect(url: string, transports: readonly TransportName[], form: MessageForm): SessionUnderTest;
+  connect(
+    url: string,
+    transports: readonly TransportName[],
+    form: MessageForm,
+    token?: () => string,
+  ): SessionUnderTest;
 }
 
 export interface BenchOptions {
@@ -116,8 +124,11 @@ export class Bench {
   }
 
   /** A client of the session protocol, closed at the end. */
-  connect(transports: readonly TransportName[], { url = this.proxy.url } = {}): SessionUnderTest {
-    const session = this.#under.connect(url, transports, this.#form);
+  connect(
+    transports: readonly TransportName[],
+    { url = this.proxy.url, token }: { url?: string; token?: () => string } = {},
+  ): SessionUnderTest {
+    const session = this.#under.connect(url, transports, this.#form, token);
     this.#open.add(() => session.close());
     return session;
   }
