@@ -30,6 +30,7 @@ import {
 } from "@holdfast/protocol";
 import { type RefusedVector, vectors } from "@holdfast/protocol/vectors";
 import fc from "fast-check";
+import { authTargets } from "./auth-targets.ts";
 import { anyOf, jsonNear, mutated, sentences } from "./input.ts";
 import { msgpackTargets } from "./msgpack-targets.ts";
 import { requestTargets } from "./request-targets.ts";
@@ -183,4 +184,5 @@ export const targets: readonly FuzzTarget[] = [
   ),
   ...msgpackTargets,
   ...requestTargets,
+  ...authTargets,
 ];

@@ -1,4 +1,6 @@
 // What reads the parts of a request, for those who feed it what it does not expect.
+export { principalFrom } from "./auth/claims.ts";
+export { credentialOf } from "./auth/credential.ts";
 export { readAcceptEncoding } from "./compression/content-coding.ts";
 export { conditionOf, namedTag, pageTag } from "./entity-tag.ts";
 export { splitTarget } from "./exchange.ts";

@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { json } from "node:stream/consumers";
 import { type TestContext, test } from "node:test";
 import type { LogEntry } from "../log.ts";
-import { call, startNode, until } from "../rig.test.ts";
+import { call, forgotten, SocketClient, startNode, until } from "../rig.test.ts";
 import { Answers } from "./answers.ts";
 import { Breaker } from "./breaker.ts";
 import { serve } from "./rig.test.ts";
@@ -191,16 +191,59 @@ test("[AUTH-11] [AUTH-14] a node asks the application, and tells an outage from 
 });
 
 for (const name of ["authenticate", "authorize"] as const) {
-  test(`[AUTH-14] an application whose ${name} does not answer holds nobody for ever`, async (t) => {
+  test(`[AUTH-14] an application whose ${name} does not answer holds nobody for ever, on any way in`, async (t) => {
     const hang = () => new Promise<never>(() => {});
-    const { url, log } = await startNode(t, {
+    const { holdfast, url, log } = await startNode(t, {
       authenticate: () => ({ user: "ada" }),
       authorize: () => true,
       [name]: hang,
       limits: { authTimeoutMs: 30 },
     });
-    const { status, json: problem } = await call(`${url}/channels/a`);
-    assert.deepEqual([status, problem.code], [503, "auth_unavailable"]);
+    const late = async (path: string, init: RequestInit = {}) => {
+      const { status, json: problem } = await call(`${url}${path}`, init);
+      assert.deepEqual(
+        [status, problem.code, problem.limit],
+        [503, "auth_unavailable", "authTimeoutMs"],
+        path,
+      );
+    };
+    // An EventSource gives up at a status: it is told to come back.
+    const lateStream = async (path: string) => {
+      const { status, text } = await call(`${url}${path}`, { headers: { Accept: "text/event-stream" } });
+      assert.equal(status, 200);
+      assert.match(text, /^event: reconnect\ndata: .*"auth_unavailable"/m);
+    };
+    const publish = { method: "POST", body: "x", headers: { "Content-Type": "text/plain" } };
+    await Promise.all([
+      late("/channels/a"),
+      lateStream("/channels/a"),
+      lateStream("/events?channel=a"),
+      late("/channels/a", publish),
+      late("/channels/a/close", { method: "POST" }),
+    ]);
+    const refused = { status: 503, code: "auth_unavailable" };
+    assert.deepEqual(await SocketClient.refused(`${url}/channels/a`), refused);
+    const hello = { type: "hello", token: "t", subscriptions: [{ channel: "a" }] };
+    const session = await SocketClient.open(t, `${url}/connect`);
+    session.say(hello);
+    if (name === "authenticate") {
+      const { code, reason } = await session.closes();
+      assert.equal(code, 1013);
+      assert.match(reason, /^auth_unavailable/);
+      const headers = { Authorization: "Bearer t" };
+      assert.deepEqual(await SocketClient.refused(`${url}/connect`, { headers }), refused);
+      await late("/connect", {
+        method: "POST",
+        body: JSON.stringify(hello),
+        headers: { "Content-Type": "application/json" },
+      });
+    } else {
+      // One channel that cannot be decided on disturbs nothing else.
+      const answer = await session.message(1);
+      assert.deepEqual([answer.code, answer.channel], ["auth_unavailable", "a"]);
+      session.socket.terminate();
+    }
     await until(() => log.some(({ message }) => message === `"${name}" did not answer in time.`));
+    await forgotten(holdfast);
   });
 }
