@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { MemoryBroker } from "./memory.ts";
 import { draft, nobody, page, refusal, setting, texts } from "./rig.test.ts";
 
 test("[BND] without retention nothing is kept, and those who follow still hear all", async () => {
@@ -168,6 +169,19 @@ test("[BND-2] channels with events, ids or followers stay; where all do, `overlo
   await broker.range("new 2");
   const { results } = await broker.append("id", [draft("1", { id: "1" })]);
   assert.equal(results[0]?.duplicate, true);
+});
+
+test("[REV-3] what is kept gives no room to others, however long nobody has published there", async () => {
+  const broker = new MemoryBroker({
+    clock: { now: () => 0 },
+    epochSeed: "keeper",
+    limits: { bytesMax: 4000 },
+    keeps: (channel) => channel === "kept",
+  });
+  for (const text of ["1", "2"]) await broker.append("kept", [draft(text)]);
+  for (let n = 0; n < 50; n++) await broker.append("busy", [draft("x".repeat(500))]);
+  assert.deepEqual(await texts(broker, "kept"), ["1", "2"]);
+  assert.ok((await texts(broker, "busy")).length < 50);
 });
 
 test("[BND-2] a channel that bytesMax has emptied makes room at once", async () => {

@@ -4,6 +4,12 @@ import type { Principal } from "@holdfast/core/server";
 import type { HoldfastOptions } from "../index.ts";
 import { type call, post, type Rig, startNode } from "../rig.test.ts";
 
+/** Who is revoked in tests. */
+export const ada: Principal = { user: "ada", issuedAt: 1000, tokenId: "t1", session: "s1" };
+
+/** Her header, as it goes over the wire. */
+export const authorization = `Authorization: Bearer ${JSON.stringify(ada)}`;
+
 /** A token that says in so many words whom it stands for. */
 export function tokenOf(principal: Principal): string {
   return JSON.stringify(principal);
@@ -22,10 +28,10 @@ export const believing: HoldfastOptions = {
   authorize: ({ user }, action) => user === "root" || action !== "admin",
 };
 
-export function newBroker(retention: Partial<Retention> = {}): MemoryBroker {
+export function newBroker(retention: Partial<Retention> = {}, epochSeed = "people"): MemoryBroker {
   return new MemoryBroker({
     clock: { now: () => Date.now() },
-    epochSeed: "people",
+    epochSeed,
     retention: () => ({ ...defaultRetention, ...retention }),
   });
 }

@@ -52,6 +52,8 @@ export class Tickets implements Timed {
   readonly #used = new Map<string, { readonly cursor: string; readonly until: number }>();
   /** Tickets that end until then may have been used without this node's knowing. */
   #unknownUntil = 0;
+  /** Since the start of this node. */
+  made = 0;
   deadline: number;
 
   constructor(host: ControlHost) {
@@ -88,6 +90,7 @@ export class Tickets implements Timed {
     const { results } = await hubs.publish(controlChannels.tickets, [{ payload: payloadOf(made) }]);
     const [result] = results;
     if (result === undefined) throw new HoldfastError("internal", "The broker acknowledged nothing.");
+    this.made++;
     return { ticket: `${secret}.${formatCursor(result.cursor)}`, expiresAt: until };
   }
 

@@ -130,6 +130,14 @@ export class NodeMetrics {
         () => hubs().tailBytes,
       ],
       [
+        this.#gauge("holdfast_revocations", "Revocations that this node remembers (revocationsMax)."),
+        () => node.control?.revocations.size ?? 0,
+      ],
+      [
+        this.#counter("holdfast_tickets_total", "Tickets that this node made."),
+        () => node.control?.tickets.made ?? 0,
+      ],
+      [
         this.#counter("holdfast_page_events_total", "Events in JSON pages, for polls and long polls."),
         () => node.meters.pageEvents,
       ],
