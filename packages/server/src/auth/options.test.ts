@@ -16,7 +16,7 @@ function mistakesIn(options: unknown): readonly string[] {
 }
 
 const keys = [{ secret }];
-const url = "must be an https:// URL without user and fragment; http:// on this machine alone";
+const url = "must be an https:// URL without user and fragment";
 
 for (const [options, ...mistakes] of [
   [
@@ -45,7 +45,11 @@ for (const [options, ...mistakes] of [
   ],
   [
     { auth: { tokens: { jwks: "http://issuer.example/keys", audience: "a" } } },
-    `The option "auth.tokens.jwks" ${url}.`,
+    'The option "auth.tokens.jwks.url" must be https://, or http:// on this machine; "auth.tokens.jwks.insecure" takes http:// on a network of your own.',
+  ],
+  [
+    { auth: { webhook: { authenticate: "http://app:3000/live" } } },
+    'The option "auth.webhook.authenticate" must be https://, or http:// on this machine; "auth.webhook.insecure" takes http:// on a network of your own.',
   ],
   [
     { auth: { tokens: { jwks: { url: "https://a@b/keys", cooldownMs: -1 }, audience: "a" } } },
@@ -115,6 +119,8 @@ test("[AUTH-13] what belongs together is taken", () => {
     { auth: { cookie: "session" }, authenticate: () => ({}) },
     { authenticate: () => ({}), authorize, namespaces: { chat: { access: "authenticated" } } },
     { auth: { tokens: { jwks: "http://127.0.0.1:8080/keys", audience: [] } } },
+    { auth: { tokens: { jwks: { url: "http://idp:8080/keys", insecure: true }, audience: [] } } },
+    { auth: { webhook: { authenticate: "http://app:3000/live", insecure: true } } },
   ] as HoldfastOptions[]) {
     assert.deepEqual(mistakesIn(options), []);
     assert.equal(readOptions(options).access, "authenticated");

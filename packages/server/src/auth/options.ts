@@ -12,6 +12,8 @@ import type { WebhookSettings } from "./webhook.ts";
 /** Where the keys of an issuer are; its URL alone will do. */
 export interface JwksOptions {
   readonly url: string;
+  /** Takes `http://` from other machines, on a network of your own. */
+  readonly insecure?: boolean;
   /** 5,000 unless given. */
   readonly deadlineMs?: number;
   /** How long keys are used before they are asked for anew; 600,000 unless given. */
@@ -40,6 +42,8 @@ export interface WebhookOptions {
   readonly authenticate?: string;
   /** Asked for a permission: POST `{"principal","action","channel"}`, answered 200 with `{"allowed":boolean}`. */
   readonly authorize?: string;
+  /** Takes `http://` to other machines, on a network of your own. */
+  readonly insecure?: boolean;
   /** Sent with each call, as in `{ Authorization: "Bearer …" }`: by these the application knows who asks. */
   readonly headers?: Readonly<Record<string, string>>;
   /** 2,000 unless given. */
@@ -89,19 +93,18 @@ const oneOrMore = (message: string) =>
   v.optional(v.union([text(message), v.array(text(message), message)], message));
 const objectOfSettings = "must be an object of settings";
 
-/** What is sent there is secret, and what comes from there decides who may come in. */
-function isTrustedUrl(value: string): boolean {
+function isPlainUrl(value: string): boolean {
   if (!URL.canParse(value)) return false;
-  const { protocol, hostname, username, password, hash } = new URL(value);
-  if (`${username}${password}${hash}` !== "") return false;
-  return protocol === "https:" || (protocol === "http:" && isLoopbackHost(hostname));
+  const { protocol, username, password, hash } = new URL(value);
+  return /^https?:$/.test(protocol) && `${username}${password}${hash}` === "";
 }
 
-const urlForm = "must be an https:// URL without user and fragment; http:// on this machine alone";
-const trustedUrl = v.pipe(v.string(urlForm), v.check(isTrustedUrl, urlForm));
+const urlForm = "must be an https:// URL without user and fragment";
+const plainUrl = v.pipe(v.string(urlForm), v.check(isPlainUrl, urlForm));
+const insecure = v.optional(v.boolean("must be true or false"));
 
 const jwksSettings = v.strictObject(
-  { url: trustedUrl, deadlineMs: wholeFrom(1), cacheMs: wholeFrom(1), cooldownMs: wholeFrom(0) },
+  { url: plainUrl, insecure, deadlineMs: wholeFrom(1), cacheMs: wholeFrom(1), cooldownMs: wholeFrom(0) },
   "must be a URL, or an object of settings",
 );
 const secretForm = "must be text, or bytes";
@@ -133,7 +136,7 @@ export const authSchema = v.strictObject(
         {
           keys: v.optional(v.array(tokenKey, "must be a list of keys")),
           jwks: v.optional(
-            v.lazy((given) => (typeof given === "object" && given !== null ? jwksSettings : trustedUrl)),
+            v.lazy((given) => (typeof given === "object" && given !== null ? jwksSettings : plainUrl)),
           ),
           issuer: oneOrMore("must be text, or a list of texts"),
           audience: oneOrMore("must be text, or a list of texts"),
@@ -149,8 +152,9 @@ export const authSchema = v.strictObject(
     webhook: v.optional(
       v.strictObject(
         {
-          authenticate: v.optional(trustedUrl),
-          authorize: v.optional(trustedUrl),
+          authenticate: v.optional(plainUrl),
+          authorize: v.optional(plainUrl),
+          insecure,
           headers: v.optional(v.record(v.string(), v.string("must be text"), "must be an object of headers")),
           deadlineMs: wholeFrom(1),
           cacheMs: wholeFrom(0),
@@ -194,7 +198,7 @@ export function readAuth(
   }
   return {
     tokens: tokens && readTokens(tokens, mistakes),
-    jwks: tokens?.jwks === undefined ? undefined : readJwks(tokens.jwks),
+    jwks: tokens?.jwks === undefined ? undefined : readJwks(tokens.jwks, mistakes),
     keys: readApiKeys(keys, refuseAt(mistakes, "auth.keys")),
     anonymous: granted,
     cookie,
@@ -228,12 +232,32 @@ function readTokens(options: TokenOptions, mistakes: Mistakes): TokenSettings {
   };
 }
 
-function readJwks(given: string | JwksOptions): RemoteKeySettings {
-  const options = typeof given === "string" ? { url: given } : given;
+/** What is sent there is secret, or what comes from there decides who may come in: nobody on the way may read or change it. */
+function checkSecure(
+  path: string,
+  url: string | undefined,
+  insecure: boolean | undefined,
+  mistakes: Mistakes,
+): void {
+  if (url === undefined || insecure === true) return;
+  const { protocol, hostname } = new URL(url);
+  if (protocol === "https:" || isLoopbackHost(hostname)) return;
+  const [, parent] = /^(.*)\.\w+$/.exec(path) ?? [];
+  mistakes.push(
+    `The option "${path}" must be https://, or http:// on this machine; "${parent}.insecure" takes http:// on a network of your own.`,
+  );
+}
+
+function readJwks(given: string | JwksOptions, mistakes: Mistakes): RemoteKeySettings {
+  const { insecure, ...options }: JwksOptions = typeof given === "string" ? { url: given } : given;
+  checkSecure("auth.tokens.jwks.url", options.url, insecure, mistakes);
   return { deadlineMs: 5000, cacheMs: 600_000, cooldownMs: 30_000, ...options };
 }
 
-function readWebhook(options: WebhookOptions, mistakes: Mistakes): WebhookSettings {
+function readWebhook({ insecure, ...options }: WebhookOptions, mistakes: Mistakes): WebhookSettings {
+  for (const name of ["authenticate", "authorize"] as const) {
+    checkSecure(`auth.webhook.${name}`, options[name], insecure, mistakes);
+  }
   if (options.authenticate === undefined && options.authorize === undefined) {
     mistakes.push('The option "auth.webhook" must have a URL: authenticate, authorize, or both.');
   }
