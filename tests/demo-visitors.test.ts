@@ -147,6 +147,68 @@ test("[EXP-4] [MOVE] tokens are renewed over and over, and no connection, event 
   await page.context().close();
 });
 
+test("[REV-1] [REV-4] a tab is signed out at once on all transports, and another tab notices nothing", async () => {
+  const context = await browser.newContext();
+  const [page, other] = [await open(context), await open(context)];
+  const stranger = await open();
+  const all = page.locator("#you, #machine, #chat, #badge, #proof");
+  const states = all.locator(".state");
+  for (const state of await states.all()) await shows(state, /^Live over/);
+  await page.click("#you-revoke");
+  await shows(
+    page.locator("#you-outcome"),
+    /^The server ended 8 of this tab's 8 connections: token_revoked\.$/,
+  );
+  for (const state of await states.all()) assert.equal(await state.textContent(), "Signed out");
+  assert.ok(await page.locator("#you-revoke").isHidden());
+  const seen = await page.locator("#you-seen").textContent();
+
+  await page.fill("#chat-text", "Does anybody hear me?");
+  await page.keyboard.press("Enter");
+  await page.locator('#chat-messages li[data-state="failed"]').waitFor();
+  await other.fill("#chat-text", "I can still talk.");
+  await other.keyboard.press("Enter");
+  await stranger.locator("#chat-messages li", { hasText: "I can still talk." }).waitFor();
+  for (const visitor of [other, stranger]) {
+    await shows(visitor.locator("#you-left"), /^This token ends in/);
+    assert.equal(await visitor.locator("#you-drops").textContent(), "0");
+    assert.equal(await visitor.locator("#chat-messages li", { hasText: "Does anybody" }).count(), 0);
+  }
+  assert.equal(await page.locator("#you-seen").textContent(), seen, "nothing more was delivered");
+  assert.equal(await page.locator("#chat-messages li", { hasText: "I can still talk." }).count(), 0);
+
+  await page.click("#you-sign-in");
+  await shows(
+    page.locator("#you-outcome"),
+    /^Back\. [1-9][\d,]* events came meanwhile, .*: none lost, none repeated\.$/,
+  );
+  await page.locator("#chat-messages li", { hasText: "I can still talk." }).waitFor();
+  for (const state of await states.all()) await shows(state, /^Live over/);
+  assert.equal(await nameOf(page), await nameOf(other));
+  await page.locator('#verdict[data-verdict="kept"]').waitFor();
+  await shows(page.locator("#verdict"), /none lost, none repeated, all in order.*No gap had to be told/s);
+  await page.fill("#chat-text", "Here I am.");
+  await page.keyboard.press("Enter");
+  await other.locator("#chat-messages li", { hasText: "Here I am." }).waitFor();
+  await context.close();
+  await stranger.context().close();
+});
+
+test("[REV-2] a session that was ended gets no token, and only its own visitor ends it", async () => {
+  const mine = await askToken();
+  const headers = { Cookie: mine.cookie.split(";")[0]! };
+  const theirs = await askToken();
+  const token = { Authorization: `Bearer ${theirs.answer.token}` };
+  assert.equal((await ask("POST", "/demo/revoke", { body: { tab } })).outcome, "401 unauthenticated");
+  assert.equal((await ask("POST", "/demo/revoke", { headers, body: { tab } })).outcome, "200");
+  assert.equal((await ask("POST", "/demo/token", { headers, body: { tab } })).outcome, "401 token_revoked");
+  const revoked = { headers: { Authorization: `Bearer ${mine.answer.token}` } };
+  assert.equal((await ask("GET", "/channels/chat:lobby", revoked)).outcome, "401 token_revoked");
+  assert.equal((await ask("GET", "/channels/chat:lobby", { headers: token })).outcome, "200");
+  const next = { headers, body: { tab: tab.replace("0", "1") } };
+  assert.equal((await ask("POST", "/demo/token", next)).answer.user, mine.answer.user);
+});
+
 test("[AUTH] no token stands in the page's addresses, its markup or what it keeps", async () => {
   const page = await open();
   const urls: string[] = [];

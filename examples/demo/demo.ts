@@ -55,7 +55,7 @@ export async function startDemo({ port: wantedPort, tokenSeconds }: DemoOptions)
   const pulse = new Ticker(holdfast, { channel: "pulse:page", perSecond: 10 });
   const stopMachine = publishMachine(holdfast);
   await greet(holdfast);
-  address.serve(createApplication({ site, bench, jobs, pool, visitors }), pool.pick);
+  address.serve(createApplication({ site, bench, jobs, pool, visitors, holdfast }), pool.pick);
 
   return {
     url: `http://${host}:${port}/`,

@@ -5,7 +5,9 @@ const usage = `The demo of Holdfast: a page to look at, on this machine only.
 
   npm start                    on http://127.0.0.1:7070/
   npm start -- --port 8080     on another port; 0 takes any free one
-  PORT=8080 npm start          the same`;
+  PORT=8080 npm start          the same
+
+Visitors are signed in with tokens of 60 seconds; DEMO_TOKEN_SECONDS=10 makes them shorter.`;
 
 function fail(message: string): never {
   console.error(message);

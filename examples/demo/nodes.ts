@@ -1,7 +1,7 @@
 import { randomInt } from "node:crypto";
 import { type Broker, defaultRetention, MemoryBroker, type Retention } from "@holdfast/core/broker";
 import { namespaceOf } from "@holdfast/protocol";
-import { createHoldfast, type Holdfast } from "@holdfast/server";
+import { createHoldfast, type Holdfast, type Logger } from "@holdfast/server";
 import type { Neighbourhood } from "./fleet/neighbourhood.ts";
 import type { Access } from "./visitors/visitors.ts";
 
@@ -28,17 +28,24 @@ export function createLogs(): Broker {
   });
 }
 
+/** Whoever started the demo looks at its page: the terminal is for what goes wrong. */
+function logFrom(least: "warn" | "error"): Logger {
+  return ({ level, message, ...fields }) => {
+    if (level === "error" || level === least) console.error(message, fields);
+  };
+}
+
 const limits = { eventBytesMax: 4096, messageBytesMax: 65_536, heartbeatMs: 5000 };
 
 /** The node through which the application itself publishes and revokes; nobody connects to it. */
 export function createOwnNode(broker: Broker, access: Access): Holdfast {
-  return createHoldfast({ broker, limits, ...access });
+  return createHoldfast({ broker, limits, ...access, logger: logFrom("warn") });
 }
 
 /** A node behind the page's address, one of several. */
 export function createPageNode(broker: Broker, access: Access, neighbourhood: Neighbourhood): Holdfast {
   const place = neighbourhood.enter();
-  const node = createHoldfast({ broker, limits, ...access, neighbours: place });
+  const node = createHoldfast({ broker, limits, ...access, neighbours: place, logger: logFrom("warn") });
   return {
     ...node,
     async close(how) {
@@ -57,8 +64,6 @@ export function createLaneNode(broker: Broker, access: Access, pagePort: number)
     // Short, so that a visitor sees a dead line noticed, and a slow one fill.
     limits: { heartbeatMs: 2000, connectionBufferBytesMax: 16_384 },
     // Being cut off is what happens to these: only what nobody asked for is worth a line.
-    logger: ({ level, message, ...fields }) => {
-      if (level === "error") console.error(message, fields);
-    },
+    logger: logFrom("error"),
   });
 }

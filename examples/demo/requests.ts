@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { HoldfastError, isRecord, toHoldfastError, toProblem } from "@holdfast/protocol";
+import type { Holdfast } from "@holdfast/server";
 import type { Bench } from "./bench/bench.ts";
 import type { Application } from "./fleet/address.ts";
 import type { Pool } from "./fleet/pool.ts";
@@ -17,12 +18,14 @@ export interface Parts {
   readonly jobs: Jobs;
   readonly pool: Pool;
   readonly visitors: Visitors;
+  /** The application's own node. */
+  readonly holdfast: Holdfast;
 }
 
 const laneFaults = /^\/demo\/lanes\/([a-z-]+)\/(faults|restart)$/;
 
 /** Signs visitors in and out, starts jobs, deploys, and breaks and mends the bench's lines. */
-export function createApplication({ site, bench, jobs, pool, visitors }: Parts): Application {
+export function createApplication({ site, bench, jobs, pool, visitors, holdfast }: Parts): Application {
   async function act(request: IncomingMessage, response: ServerResponse, path: string): Promise<void> {
     if (request.method !== "POST") throw new HoldfastError("not_found", "There is nothing here.");
     const body = await readJson(request);
@@ -30,7 +33,8 @@ export function createApplication({ site, bench, jobs, pool, visitors }: Parts):
     const user = await visitors.userOf(request);
     if (path === "/demo/token") return await giveToken(response, user, body);
     if (path === "/demo/jobs") return answerJson(response, 201, { id: jobs.start(user) });
-    if (path === "/demo/deploy") await pool.deploy();
+    if (path === "/demo/revoke") await visitors.revoke(readSession(known(user), body), holdfast);
+    else if (path === "/demo/deploy") await pool.deploy();
     else if (lane !== undefined && what === "faults") bench.setFaults(lane, body);
     else if (lane !== undefined) await bench.restart(lane);
     else if (path === "/demo/rate") bench.setRate(isRecord(body) ? body.perSecond : undefined);
@@ -62,6 +66,11 @@ export function createApplication({ site, bench, jobs, pool, visitors }: Parts):
     }
     return true;
   };
+}
+
+function known(user: string | undefined): string {
+  if (user !== undefined) return user;
+  throw new HoldfastError("unauthenticated", "Nobody has signed in here. Ask for a token first.");
 }
 
 /**

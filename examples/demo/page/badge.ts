@@ -3,6 +3,7 @@ import { talking } from "./connections.ts";
 import { create, find } from "./find.ts";
 import { formatBytes, formatCount, formatTime } from "./format.ts";
 import { Meter, type Reading } from "./meter.ts";
+import { follow } from "./visitor/following.ts";
 import { visitor } from "./visitor/visitor.ts";
 import { Vitals } from "./vitals.ts";
 
@@ -30,9 +31,10 @@ export async function startBadge(): Promise<void> {
   // #region connect
   const client = connect(origin, { toleranceMs: 10_000, token, fetch });
   // #endregion
+  visitor.clients.add(client);
   const vitals = new Vitals(find("#badge-vitals", HTMLElement), client);
   // #region read
-  const inbox = client.subscribe(`inbox:${user}`, {
+  const inbox = follow(client, `inbox:${user}`, {
     after: bookmark.get(),
     onGap: () => badge.forget(),
   });

@@ -4,6 +4,7 @@ import { talking } from "./connections.ts";
 import { create, find } from "./find.ts";
 import { formatTime } from "./format.ts";
 import { Typing } from "./typing.ts";
+import { follow } from "./visitor/following.ts";
 import { visitor } from "./visitor/visitor.ts";
 import { Vitals } from "./vitals.ts";
 
@@ -21,7 +22,7 @@ export async function startChat(): Promise<void> {
   const chat = new Chat();
   const vitals = new Vitals(find("#chat-vitals", HTMLElement), talking);
   // #region read
-  const lobby = talking.subscribe(room, {
+  const lobby = follow(talking, room, {
     last: 50,
     onGap: () => chat.note("Older messages are gone."),
     onSignal: (signal) => chat.typing.heard(signal),
@@ -54,9 +55,9 @@ class Chat {
       localStorage.setItem("name", this.name);
       this.renamed();
     });
-    this.typing = new Typing(find("#chat-typing", HTMLElement), (key, data) =>
-      talking.signal(room, data, { key }),
-    );
+    this.typing = new Typing(find("#chat-typing", HTMLElement), (key, data) => {
+      if (talking.state.type !== "closed") talking.signal(room, data, { key });
+    });
     this.#text.addEventListener("input", () => this.typing.typed(this.name));
     find("#chat-form", HTMLFormElement).addEventListener("submit", (event) => {
       event.preventDefault();

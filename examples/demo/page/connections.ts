@@ -13,3 +13,5 @@ export const listening = connect(origin, { need: "receive", token });
 /** Both sides speak. */
 export const talking = connect(origin, { need: "duplex", token });
 // #endregion
+
+for (const client of [listening, talking]) visitor.clients.add(client);

@@ -4,6 +4,7 @@ import { ask } from "./ask.ts";
 import { listening } from "./connections.ts";
 import { find } from "./find.ts";
 import { formatBytes, formatCount, formatDuration } from "./format.ts";
+import { follow } from "./visitor/following.ts";
 
 const openedAt = Date.now();
 
@@ -50,7 +51,7 @@ class JobView {
 
   async #read(id: string): Promise<void> {
     // #region read
-    const job = listening.subscribe(`job:${id}`, {
+    const job = follow(listening, `job:${id}`, {
       after: "oldest",
       onGap: ({ reason }) => this.#missed(reason),
     });

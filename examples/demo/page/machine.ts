@@ -3,6 +3,7 @@ import { listening } from "./connections.ts";
 import { create, find } from "./find.ts";
 import { formatBytes } from "./format.ts";
 import { Sparkline } from "./sparkline.ts";
+import { follow } from "./visitor/following.ts";
 import { Vitals } from "./vitals.ts";
 
 interface Reading {
@@ -52,7 +53,7 @@ export async function startMachine(): Promise<void> {
     for (const { line } of tiles) line.clear();
   };
   // #region read
-  const machine = listening.subscribe<Figures>("machine", {
+  const machine = follow<Figures>(listening, "machine", {
     last: 60,
     onGap: startAnew,
   });

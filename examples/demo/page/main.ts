@@ -14,6 +14,6 @@ startThemeButton();
 find("[data-origin]", HTMLElement).textContent = location.origin;
 // What follows has something of the visitor's own in it.
 await visitor.signIn();
-new VisitorView(visitor, [listening, talking]);
+const view = new VisitorView([listening, talking]);
 startJob();
-await Promise.all([startMachine(), startChat(), startBadge(), startDeploy(), startBench()]);
+await Promise.all([view.read(), startMachine(), startChat(), startBadge(), startDeploy(), startBench()]);

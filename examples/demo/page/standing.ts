@@ -7,6 +7,13 @@ const transportWords: Readonly<Record<string, string>> = {
   poll: "poll",
 };
 
+type CloseReason = Extract<ConnectionState, { type: "closed" }>["reason"];
+
+function describeEnd(reason: CloseReason): string {
+  if (reason.type === "closed") return "Closed";
+  return reason.type === "reauthenticate" ? "Signed out" : `Refused: ${reason.error.message}`;
+}
+
 /** How a connection stands, in words. */
 export function describe(state: ConnectionState): string {
   switch (state.type) {
@@ -21,6 +28,6 @@ export function describe(state: ConnectionState): string {
     case "idle":
       return "Idle";
     case "closed":
-      return state.reason.type === "closed" ? "Closed" : `Refused: ${state.reason.error.message}`;
+      return describeEnd(state.reason);
   }
 }

@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { HoldfastError, isRecord } from "@holdfast/protocol";
-import type { HoldfastOptions } from "@holdfast/server";
+import type { Holdfast, HoldfastOptions } from "@holdfast/server";
 import { jwtVerify, SignJWT } from "jose";
 import { isOwnHost } from "../own-host.ts";
 import { anonymous, grants } from "./grants.ts";
@@ -9,6 +9,8 @@ import { drawUser } from "./names.ts";
 
 const algorithm = "HS256";
 const audience = "holdfast-demo";
+/** Sessions that were ended are remembered, the newest of them. */
+const endedMax = 10_000;
 const cookieAgeSeconds = 30 * 86_400;
 
 /** How a node tells who is there. */
@@ -36,6 +38,7 @@ export class Visitors {
   readonly #cookieKey = randomBytes(32);
   readonly #cookieName: string;
   readonly #lifeSeconds: number;
+  readonly #ended = new Set<string>();
 
   /** Cookies do not tell ports apart, so their name does. */
   constructor(port: number, lifeSeconds: number) {
@@ -79,7 +82,9 @@ export class Visitors {
     return { user, cookie: `${this.#cookieName}=${signed}; ${attributes}` };
   }
 
+  /** Throws `token_revoked` for a session that was ended. */
   async pass({ user, id }: Session): Promise<Pass> {
+    if (this.#ended.has(id)) throw new HoldfastError("token_revoked", "This tab was signed out.");
     const token = await this.#sign({ user, id });
     return { user, token, lifeMs: this.#lifeSeconds * 1000 };
   }
@@ -97,6 +102,17 @@ export class Visitors {
       .sign(this.#tokenKey);
     // #endregion
   }
+
+  /** Ends a session: it gets no token any more, and those that it has are taken back. */
+  async revoke({ id: session }: Session, holdfast: Holdfast): Promise<void> {
+    this.#ended.add(session);
+    const [oldest] = this.#ended;
+    if (this.#ended.size > endedMax && oldest !== undefined) this.#ended.delete(oldest);
+    // #region revoke
+    // On every node, within a second.
+    await holdfast.revoke({ session });
+    // #endregion
+  }
 }
 
 /** The session that a page asks for; throws `bad_parameter`. */
@@ -105,5 +121,6 @@ export function readSession(user: string, body: unknown): Session {
   if (typeof tab !== "string" || !/^[0-9a-f]{32}$/.test(tab)) {
     throw new HoldfastError("bad_parameter", '"tab" is 32 hexadecimal digits that the page has drawn.');
   }
+  // Nobody ends the session of somebody else.
   return { user, id: `${user}.${tab}` };
 }

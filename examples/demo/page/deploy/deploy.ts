@@ -3,6 +3,7 @@ import { ask } from "../ask.ts";
 import { listening } from "../connections.ts";
 import { find } from "../find.ts";
 import { formatCount, formatDuration } from "../format.ts";
+import { follow } from "../visitor/following.ts";
 import { NodeRow } from "./node-row.ts";
 import { type Count, Readers } from "./readers.ts";
 
@@ -14,7 +15,7 @@ type Phase = "idle" | "joining" | "deploying" | "arriving";
 /** Shows the nodes behind this page's address, and puts others in their place. */
 export async function startDeploy(): Promise<void> {
   const view = new DeployView();
-  const boards = listening.subscribe<PoolReport>("deploy:board", { last: 1, onGap: () => {} });
+  const boards = follow<PoolReport>(listening, "deploy:board", { last: 1, onGap: () => {} });
   for await (const { data } of boards) view.show(data);
 }
 

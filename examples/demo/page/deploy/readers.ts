@@ -1,5 +1,6 @@
 import { connect } from "@holdfast/client";
 import { Ledger } from "../proof/ledger.ts";
+import { follow } from "../visitor/following.ts";
 import { visitor } from "../visitor/visitor.ts";
 
 const readersMax = 12;
@@ -24,7 +25,7 @@ class Reader {
   sockets = 0;
   latestMs = 0;
 
-  constructor() {
+  async read(): Promise<void> {
     const opened = () => this.sockets++;
     class CountedWebSocket extends WebSocket {
       constructor(url: string | URL, protocols?: string | string[]) {
@@ -37,10 +38,11 @@ class Reader {
     const options = { transports: ["websocket"], WebSocket: CountedWebSocket, token } as const;
     // #region read
     const client = connect(origin, options);
-    client.subscribe<{ number: number }>("pulse:page", {
-      onEvent: ({ data, at }) => this.#take(data.number, at),
+    visitor.clients.add(client);
+    const pulse = follow<{ number: number }>(client, "pulse:page", {
       onGap: ({ reason }) => this.ledger.gap(reason === "epoch"),
     });
+    for await (const { data, at } of pulse) this.#take(data.number, at);
     // #endregion
   }
 
@@ -63,11 +65,22 @@ class Reader {
 /** Readers enough to see them move. */
 export class Readers {
   readonly #readers: Reader[] = [];
+  /** Rejects when one of them cannot go on. */
+  readonly #failure = Promise.withResolvers<never>();
+
+  constructor() {
+    this.#failure.promise.catch(() => {});
+  }
 
   /** Resolves when all are there and read; counts from then on. */
   async join(): Promise<void> {
-    while (this.#readers.length < readersMax) this.#readers.push(new Reader());
-    await until(() => this.#readers.every(({ isReading }) => isReading));
+    while (this.#readers.length < readersMax) {
+      const reader = new Reader();
+      this.#readers.push(reader);
+      reader.read().catch(this.#failure.reject);
+    }
+    const areReading = until(() => this.#readers.every(({ isReading }) => isReading));
+    await Promise.race([areReading, this.#failure.promise]);
     for (const reader of this.#readers) reader.recount();
   }
 

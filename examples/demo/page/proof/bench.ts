@@ -2,6 +2,7 @@ import type { Transport } from "@holdfast/client";
 import type { Board } from "../../bench/bench.ts";
 import { listening } from "../connections.ts";
 import { find } from "../find.ts";
+import { follow } from "../visitor/following.ts";
 import { Controls } from "./controls.ts";
 import { Lane, type LanePlan, type Tick } from "./lane.ts";
 import { Report } from "./report.ts";
@@ -34,15 +35,11 @@ export async function startBench(): Promise<void> {
   });
   find("#lanes", HTMLElement).append(...lanes.map(({ lane }) => lane.card.element));
   const report = new Report(lanes.map(({ lane }) => lane));
-  const ticks = listening.subscribe<Tick>("bench:ticks", {
-    onEvent: ({ data }) => report.published(data.number),
-    onGap: () => report.publishedAnew(),
-  });
-  ticks.ready.catch(failed);
+  watchTicks(report).catch(failed);
   const controls = new Controls(failed, () => report.recount());
 
   let ports: Board["ports"] | undefined;
-  const boards = listening.subscribe<Board>("bench:board", { last: 1, onGap: () => {} });
+  const boards = follow<Board>(listening, "bench:board", { last: 1, onGap: () => {} });
   for await (const { data: board } of boards) {
     controls.show(board);
     for (const { lane, switches } of lanes) {
@@ -55,6 +52,12 @@ export async function startBench(): Promise<void> {
     }
     ports ??= board.ports;
   }
+}
+
+/** Tells the report what has been published, by a line that nobody breaks. */
+async function watchTicks(report: Report): Promise<void> {
+  const ticks = follow<Tick>(listening, "bench:ticks", { onGap: () => report.publishedAnew() });
+  for await (const { data } of ticks) report.published(data.number);
 }
 
 function blockable({ transports }: LanePlan): ReadonlyMap<Transport, string> {

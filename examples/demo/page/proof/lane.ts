@@ -1,5 +1,6 @@
 import { type Client, connect, type Transport } from "@holdfast/client";
 import { describe } from "../standing.ts";
+import { follow } from "../visitor/following.ts";
 import { visitor } from "../visitor/visitor.ts";
 import { Card } from "./card.ts";
 import { Latency } from "./latency.ts";
@@ -53,8 +54,9 @@ export class Lane {
     // #region read
     const client = connect(url, { transports, toleranceMs, timing, token });
     client.on("state", () => this.#showState(client));
+    visitor.clients.add(client);
 
-    const ticks = client.subscribe<Tick>("bench:ticks", {
+    const ticks = follow<Tick>(client, "bench:ticks", {
       onGap: ({ reason }) => this.#gap(reason),
     });
     for await (const { data, at } of ticks) this.#take(data.number, at);

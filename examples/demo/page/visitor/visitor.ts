@@ -1,4 +1,5 @@
-import { ask } from "../ask.ts";
+import type { Client } from "@holdfast/client";
+import { ask, Refusal } from "../ask.ts";
 
 /** What the demo's server gives to go on. */
 interface Pass {
@@ -19,21 +20,29 @@ const retryMs = 1000;
 /** Who this tab is, and the token that says so. */
 export class Visitor {
   /** A tab of its own is a session of its own: signing it out leaves the others alone. */
-  readonly #tab = drawTab();
+  #tab = drawTab();
   #held: Held | undefined;
   #asking: Promise<string> | undefined;
+  #isSignedOut = false;
+  #signedIn = Promise.withResolvers<void>();
+  /** Those that show this visitor's tokens, and are to go on when they have signed in again. */
+  readonly clients = new Set<Client>();
   /** Tokens that came since this tab signed in. */
   tokens = 0;
-  /** Called when there is a new token. */
+  /** Called when there is a new token, or the visitor was signed out. */
   changed = () => {};
 
   get user(): string {
     return this.#held?.user ?? "";
   }
 
+  get isSignedOut(): boolean {
+    return this.#isSignedOut;
+  }
+
   /** What is left of the token's life, in ms, and all of it. */
   get life(): { readonly leftMs: number; readonly ofMs: number } {
-    if (this.#held === undefined) return { leftMs: 0, ofMs: 0 };
+    if (this.#held === undefined || this.#isSignedOut) return { leftMs: 0, ofMs: 0 };
     const { heldAt, lifeMs } = this.#held;
     return { leftMs: Math.max(0, heldAt + lifeMs - performance.now()), ofMs: lifeMs };
   }
@@ -55,6 +64,32 @@ export class Visitor {
     return this.#asking;
   };
 
+  async #ask(): Promise<string> {
+    const tab = this.#tab;
+    try {
+      // #region token
+      // Our cookie says who we are; the answer says so for a minute.
+      const pass = (await ask("/demo/token", { tab })) as Pass;
+      // #endregion
+      this.#held = { ...pass, heldAt: performance.now() };
+      this.tokens++;
+      this.changed();
+      return pass.token;
+    } catch (error) {
+      if (!isSignedOut(error) || tab !== this.#tab || this.#held === undefined) throw error;
+      this.#signOut();
+      // There is no other: a client that is given one again that was refused gives up.
+      return this.#held.token;
+    }
+  }
+
+  #signOut(): void {
+    if (this.#isSignedOut) return;
+    this.#isSignedOut = true;
+    this.#signedIn = Promise.withResolvers();
+    this.changed();
+  }
+
   /** Resolves when the server has said who this is, which it is asked until it does. */
   async signIn(): Promise<void> {
     while (this.user === "") {
@@ -62,16 +97,32 @@ export class Visitor {
     }
   }
 
-  async #ask(): Promise<string> {
-    // #region token
-    // Our cookie says who we are; the answer says so for a minute.
-    const pass = (await ask("/demo/token", { tab: this.#tab })) as Pass;
-    // #endregion
-    this.#held = { ...pass, heldAt: performance.now() };
-    this.tokens++;
-    this.changed();
-    return pass.token;
+  /** Has the server take back every token of this tab. */
+  async revoke(): Promise<void> {
+    await ask("/demo/revoke", { tab: this.#tab });
+    this.#signOut();
   }
+
+  /** Signs in as the same visitor, in a session of its own, and brings the clients along. */
+  async signInAgain(): Promise<void> {
+    this.#tab = drawTab();
+    this.#held = undefined;
+    this.tokens = 0;
+    await this.token();
+    this.#isSignedOut = false;
+    for (const client of this.clients) client.reauthenticate();
+    this.#signedIn.resolve();
+    this.changed();
+  }
+
+  /** Resolves when the visitor, who was signed out, has signed in again. */
+  get isBack(): Promise<void> {
+    return this.#signedIn.promise;
+  }
+}
+
+function isSignedOut(error: unknown): boolean {
+  return error instanceof Refusal && error.code === "token_revoked";
 }
 
 /** Not `randomUUID`, which pages of another host than this machine's do not have. */

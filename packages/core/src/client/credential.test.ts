@@ -249,6 +249,18 @@ test("[CLI-13] without a link in use the next token that is refused closes", () 
   assert.equal(closedBy(rig), "reauthenticate");
 });
 
+test("[CLI-13] [CLI-9] the same token again closes, by the outcome by which it was refused", () => {
+  const rig = live();
+  const { link } = rig;
+  const error = new HoldfastError("token_revoked");
+  rig.open.delete(link);
+  rig.turn((connection, now) => connection.linkLost(link, { type: "refused", error }, now));
+  give(rig, "one");
+  const { state } = rig.connection;
+  assert.ok(state.type === "closed" && state.reason.type === "reauthenticate");
+  assert.equal(state.reason.error.code, "token_revoked");
+});
+
 test("[CLI-11] the end that the server told is renewed before, on every transport, whoever says so", () => {
   for (const transport of ["websocket", "sse", "long-poll", "poll"] as const) {
     for (const [lifeMs, noticeMs] of [

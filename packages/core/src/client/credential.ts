@@ -1,4 +1,4 @@
-import { HoldfastError } from "@holdfast/protocol";
+import { type ErrorCode, HoldfastError } from "@holdfast/protocol";
 import { Backoff } from "./backoff.ts";
 import type { Turn } from "./effects.ts";
 import { earliest, type Timing } from "./timing.ts";
@@ -34,8 +34,8 @@ export class Credential {
   /** When to ask for the next one. */
   #renewAt = Infinity;
   #isRenewing = false;
-  /** The last one that the server refused. */
-  #refused: string | undefined;
+  /** The last one that the server refused, and by which outcome. */
+  #refused: { readonly token: string; readonly code: ErrorCode } | undefined;
   /** Tokens refused in a row. */
   #refusals = 0;
   #askedAt: number | undefined;
@@ -106,9 +106,9 @@ export class Credential {
     this.#askedAt = undefined;
     this.#askAt = undefined;
     this.#last = token;
-    if (token === this.#refused) {
+    if (token === this.#refused?.token) {
       const why = "The server refused the token, and no other one was given.";
-      return this.#hopeless(new HoldfastError("unauthenticated", why));
+      return this.#hopeless(new HoldfastError(this.#refused.code, why));
     }
     if (token === this.#token) this.#sameAgain();
     else this.#take(token);
@@ -167,7 +167,7 @@ export class Credential {
     if (token !== this.#token || token === undefined) return undefined;
     const heldMs = this.#now - this.#givenAt;
     this.#take(undefined);
-    this.#refused = token;
+    this.#refused = { token, code: error.code };
     // One that had its time, on a slow way perhaps, says nothing about the next.
     const isSpent = error.code === "token_expired" && heldMs >= this.#parts.timing.stableMs;
     if (!isSpent && ++this.#refusals > 1) return this.#hopeless(error);
