@@ -141,6 +141,26 @@ test("[CLI-9] a token that is taken and refused in turns is no endless loop", ()
   assert.equal((starts.at(-1) ?? 0) - (starts.at(-2) ?? 0), 15_000, "half of the cap");
 });
 
+test("[CLI-9] a cookie that has ended may have been replaced, which is tried once", () => {
+  const rig = new Rig();
+  rig.subscribe("a");
+  rig.welcome();
+  const expired = { type: "refused", error: new HoldfastError("token_expired") } as const;
+  const expire = () => {
+    const { link } = rig;
+    rig.open.delete(link);
+    rig.turn((connection, now) => connection.linkLost(link, expired, now));
+  };
+  expire();
+  assert.equal(closedBy(rig), undefined);
+  rig.reopen();
+  rig.welcome();
+  expire();
+  rig.reopen();
+  expire();
+  assert.equal(closedBy(rig), "reauthenticate");
+});
+
 test("[CLI-9] without a token, being unauthenticated is final", () => {
   const rig = new Rig();
   rig.subscribe("a");

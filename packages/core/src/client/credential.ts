@@ -38,6 +38,8 @@ export class Credential {
   #refused: { readonly token: string; readonly code: ErrorCode } | undefined;
   /** Tokens refused in a row. */
   #refusals = 0;
+  /** The server took a credential since it refused one. */
+  #wasTaken = false;
   #askedAt: number | undefined;
   #askAt: number | undefined;
   #isNeeded = false;
@@ -155,6 +157,7 @@ export class Credential {
   /** The server takes this token. */
   proven(token: string | undefined): void {
     if (token !== this.#token) return;
+    this.#wasTaken = true;
     this.#refusals = 0;
     this.#refused = undefined;
     this.#backoff.held(Infinity);
@@ -162,7 +165,7 @@ export class Credential {
 
   /** The server refused `token`. Answers with the error when no other token can help. */
   refused(token: string | undefined, error: HoldfastError): HoldfastError | undefined {
-    if (this.#parts.anonymous) return error;
+    if (this.#parts.anonymous) return this.#unknownEnded(error);
     // Another link may have found out before, and a new one is already here or asked for.
     if (token !== this.#token || token === undefined) return undefined;
     const heldMs = this.#now - this.#givenAt;
@@ -173,6 +176,13 @@ export class Credential {
     if (!isSpent && ++this.#refusals > 1) return this.#hopeless(error);
     this.#ask();
     return undefined;
+  }
+
+  /** A cookie, of which nobody here knows, has ended: by now the browser may have a newer one, which is tried once. */
+  #unknownEnded(error: HoldfastError): HoldfastError | undefined {
+    const mayBeNewer = error.code === "token_expired" && this.#wasTaken;
+    this.#wasTaken = false;
+    return mayBeNewer ? undefined : error;
   }
 
   /** What the application gives is refused. While a link is in use that ends nothing yet. Rule CLI-13. */
