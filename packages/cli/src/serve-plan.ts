@@ -96,7 +96,7 @@ export async function planServer<Server extends Pick<Holdfast, "close">>(
 
 function optionsOf(
   values: Values,
-  { open, origins, logLevel }: ValuesOf<typeof serveSettings>,
+  { open, origins, trustedProxies, logLevel }: ValuesOf<typeof serveSettings>,
   logger: Logger,
 ): HoldfastOptions {
   const own = Object.fromEntries(Object.entries(values).filter(([name]) => !notOptions.has(name)));
@@ -104,6 +104,7 @@ function optionsOf(
     ...own,
     ...(open === undefined ? {} : { open }),
     ...(origins === undefined ? {} : { origins }),
+    ...(trustedProxies === undefined ? {} : { trustedProxies }),
     ...(logLevel === undefined ? {} : { logLevel }),
     logger,
   };

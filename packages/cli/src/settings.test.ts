@@ -27,6 +27,12 @@ const examples = {
     config: ["d"],
     values: [["a", "b"], ["b", "c"], ["d"]],
   },
+  trustedProxies: {
+    flag: ["trustedProxy", ["loopback", "10.0.0.0/8"]],
+    env: ["HOLDFAST_TRUSTED_PROXIES", "192.0.2.1, ::1"],
+    config: ["loopback"],
+    values: [["loopback", "10.0.0.0/8"], ["192.0.2.1", "::1"], ["loopback"]],
+  },
   workers: { flag: ["workers", "1"], env: ["HOLDFAST_WORKERS", "auto"], config: 3, values: [1, "auto", 3] },
   log: {
     flag: ["log", "json"],

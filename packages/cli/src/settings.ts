@@ -58,16 +58,17 @@ const yesOrNo = v.union(
   ],
   "must be true or false",
 );
-const list = v.union(
-  [
-    v.array(v.string()),
-    v.pipe(
-      v.string(),
-      v.transform((text) => text.split(/[\s,]+/).filter((one) => one !== "")),
-    ),
-  ],
-  "must be a list of origins",
-);
+const list = (what: string) =>
+  v.union(
+    [
+      v.array(v.string()),
+      v.pipe(
+        v.string(),
+        v.transform((text) => text.split(/[\s,]+/).filter((one) => one !== "")),
+      ),
+    ],
+    `must be a list of ${what}`,
+  );
 const oneOf = <const Options extends readonly string[]>(options: Options) =>
   v.picklist(options, `must be one of ${options.join(", ")}`);
 const nonEmpty = (what: string) => v.pipe(v.string(`must be ${what}`), v.nonEmpty(`must be ${what}`));
@@ -120,7 +121,14 @@ export const serveSettings = {
     flags: "--origin <origin...>",
     env: "HOLDFAST_ORIGINS",
     help: "origins of other sites whose pages may use this server, as in https://example.com",
-    schema: list,
+    schema: list("origins"),
+  }),
+  trustedProxies: define({
+    name: "trustedProxies",
+    flags: "--trusted-proxy <address...>",
+    env: "HOLDFAST_TRUSTED_PROXIES",
+    help: "proxies in front whose X-Forwarded-For is believed: addresses, networks as in 10.0.0.0/8, loopback",
+    schema: list("addresses"),
   }),
   workers: define({
     name: "workers",

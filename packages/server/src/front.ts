@@ -298,7 +298,7 @@ export class Front {
     }
     if (this.#refused.has(socket)) return;
     this.#refused.add(socket);
-    const refusal = outcomeOf(error);
+    const refusal = outcomeOf(error, this.#node);
     this.#node.traffic.request.refused(refusal.code);
     refuseOnSocket(socket, refusal, this.#node.deadlines);
   }
@@ -308,14 +308,22 @@ function notFound(): HoldfastError {
   return new HoldfastError("not_found", "There is nothing here. Channels are at /channels/{channel}.");
 }
 
-function outcomeOf({ code, message }: NodeJS.ErrnoException): HoldfastError {
+function outcomeOf({ code, message }: NodeJS.ErrnoException, node: Node): HoldfastError {
   switch (code) {
     case "HPE_HEADER_OVERFLOW":
-      return new HoldfastError("headers_too_large");
+      return node.refusal(
+        "headersBytesMax",
+        "headers_too_large",
+        "The headers are longer than is taken here (headersBytesMax).",
+      );
     case "HPE_CHUNK_EXTENSIONS_OVERFLOW":
       return new HoldfastError("too_large", "The body's chunk extensions are too long.");
     case "ERR_HTTP_REQUEST_TIMEOUT":
-      return new HoldfastError("timed_out", "The request did not arrive in time.");
+      return node.refusal(
+        "headersTimeoutMs",
+        "timed_out",
+        "The request did not arrive in time (headersTimeoutMs).",
+      );
     default:
       return new HoldfastError("bad_request", `This is not HTTP: ${message}.`);
   }

@@ -1,4 +1,4 @@
-import { HoldfastError, parseStart, quoted, type Start } from "@holdfast/protocol";
+import { HoldfastError, type Limits, parseStart, quoted, type Start } from "@holdfast/protocol";
 
 /** The parameters of a request, each known and given once. */
 export type Parameters<Name extends string> = { readonly [name in Name]?: string };
@@ -51,20 +51,31 @@ function isOneOf<Name extends string>(name: string, names: readonly Name[]): nam
 }
 
 /** Reads a whole number from `min` to `max`; throws `bad_parameter`. */
-export function wholeNumber(name: string, text: string, min: number, max: number): number {
+export function wholeNumber(
+  name: string,
+  text: string,
+  min: number,
+  max: number,
+  limit?: keyof Limits,
+): number {
   const value = /^(?:0|[1-9][0-9]{0,15})$/.test(text) ? Number(text) : Number.NaN;
   if (value >= min && value <= max) return value;
   throw new HoldfastError(
     "bad_parameter",
     `"${name}" is a whole number from ${min} to ${max}, not ${quoted(text)}.`,
+    value > max && limit !== undefined ? { limit } : {},
   );
 }
 
 /** Reads a number of seconds, at most three decimals, as milliseconds; throws `bad_parameter`. */
-export function seconds(name: string, text: string, msMax: number): number {
+export function seconds(name: string, text: string, msMax: number, limit?: keyof Limits): number {
   const value = /^[0-9]{1,6}(?:\.[0-9]{1,3})?$/.test(text) ? Math.round(Number(text) * 1000) : Number.NaN;
   if (value <= msMax) return value;
-  throw new HoldfastError("bad_parameter", `"${name}" is 0 to ${msMax / 1000} seconds, not ${quoted(text)}.`);
+  throw new HoldfastError(
+    "bad_parameter",
+    `"${name}" is 0 to ${msMax / 1000} seconds, not ${quoted(text)}.`,
+    value > msMax && limit !== undefined ? { limit } : {},
+  );
 }
 
 /** Reads `after` and `last` of a query; throws `bad_cursor` or `bad_parameter`. Rule READ-2. */

@@ -241,6 +241,7 @@ export class MemoryBroker implements Broker {
       throw new HoldfastError(
         "overloaded",
         `The memory broker holds ${this.#limits.channelsMax} channels, its limit, and all are in use. Raise channelsMax or shorten retention.`,
+        { limit: "memory.channelsMax" },
       );
     }
     if (!channel.log.isUnwritten) this.#origin = 1;
@@ -273,6 +274,7 @@ export class MemoryBroker implements Broker {
       throw new HoldfastError(
         "too_large",
         `This takes ${needed} bytes; the memory broker's bytesMax is ${bytesMax}.`,
+        { limit: "memory.bytesMax" },
       );
     }
     if (this.#holdings.idBytes + needed <= bytesMax) return;
@@ -281,6 +283,7 @@ export class MemoryBroker implements Broker {
     throw new HoldfastError(
       "overloaded",
       `The ids that publishers may still repeat leave no room in the memory broker's bytesMax, ${bytesMax}.`,
+      { limit: "memory.bytesMax" },
     );
   }
 

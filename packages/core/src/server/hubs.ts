@@ -313,17 +313,26 @@ export class Hubs {
     if (ifMatch !== undefined && !broker.capabilities.conditionalAppend) {
       throw new HoldfastError("unsupported", `The broker ${broker.name} has no conditional append.`);
     }
-    return await broker.append(channel, drafts, ifMatch);
+    try {
+      return await broker.append(channel, drafts, ifMatch);
+    } catch (thrown) {
+      this.#count(thrown);
+      throw thrown;
+    }
   }
 
   /** Does what may throw for a limit, and counts it where it does. */
-  counting(work: () => void): void {
+  counting<T>(work: () => T): T {
     try {
-      work();
+      return work();
     } catch (thrown) {
-      if (thrown instanceof HoldfastError && thrown.limit !== undefined) this.refused(thrown.limit);
+      this.#count(thrown);
       throw thrown;
     }
+  }
+
+  #count(thrown: unknown): void {
+    if (thrown instanceof HoldfastError && thrown.limit !== undefined) this.refused(thrown.limit);
   }
 
   close(channel: string): Promise<LogRange> {

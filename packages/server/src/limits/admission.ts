@@ -153,6 +153,11 @@ export class Admission {
     if (user !== undefined) this.#users.remove(user);
   }
 
+  /** Addresses and users of those who are here. */
+  get size(): number {
+    return this.#addresses.size + this.#users.size;
+  }
+
   /** The clock was set: what was due by the old one is forgiven. */
   clockSet(): void {
     this.#begun.clear();

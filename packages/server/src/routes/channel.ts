@@ -27,9 +27,12 @@ export async function readChannel(node: Node, exchange: Exchange, channel: strin
     channel,
     start: after === undefined && last === undefined ? undefined : startOf(parameters),
     limit:
-      limit === undefined ? limits.pageEventsDefault : wholeNumber("limit", limit, 1, limits.pageEventsMax),
+      limit === undefined
+        ? limits.pageEventsDefault
+        : node.hubs.counting(() => wholeNumber("limit", limit, 1, limits.pageEventsMax, "pageEventsMax")),
   };
-  const waitMs = wait === undefined ? 0 : seconds("wait", wait, limits.waitMsMax);
+  const waitMs =
+    wait === undefined ? 0 : node.hubs.counting(() => seconds("wait", wait, limits.waitMsMax, "waitMsMax"));
   await answerHeldPage(node, exchange, request, { waitMs: exchange.isHead ? 0 : waitMs, principal });
 }
 

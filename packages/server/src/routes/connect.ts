@@ -17,7 +17,8 @@ export async function connect(node: Node, exchange: Exchange): Promise<void> {
   if (wait !== undefined && type === "text/event-stream") {
     throw new HoldfastError("bad_parameter", '"wait" belongs to JSON answers; a stream has no use for it.');
   }
-  const waitMs = wait === undefined ? 0 : seconds("wait", wait, limits.waitMsMax);
+  const waitMs =
+    wait === undefined ? 0 : node.hubs.counting(() => seconds("wait", wait, limits.waitMsMax, "waitMsMax"));
   if (bodyKind(exchange.header("content-type")) !== "json") {
     throw new HoldfastError("unsupported_media_type", 'Send "hello" as application/json.');
   }

@@ -16,7 +16,7 @@ import { streamChannels } from "../transports/sse.ts";
 export async function streamEvents(node: Node, exchange: Exchange): Promise<void> {
   negotiate(exchange.header("accept"), ["text/event-stream"]);
   const principal = await node.gatekeeper.visitorOf(exchange.request);
-  const { channels, after } = parseEventsQuery(exchange.query, node.limits.streamChannelsMax);
+  const { channels, after } = parseEventsQuery(exchange.query, node);
   const lastEventId = exchange.header("last-event-id") || after;
   const isPosition = lastEventId === undefined || lastEventId === "oldest" || lastEventId === "latest";
   const cursors = isPosition ? new Map<string, Cursor>() : parseCompoundCursor(lastEventId);
@@ -28,10 +28,8 @@ export async function streamEvents(node: Node, exchange: Exchange): Promise<void
   await streamChannels(node, exchange, principal, starts, compoundSse(known));
 }
 
-function parseEventsQuery(
-  query: string,
-  channelsMax: number,
-): { channels: string[]; after: string | undefined } {
+function parseEventsQuery(query: string, node: Node): { channels: string[]; after: string | undefined } {
+  const { streamChannelsMax } = node.limits;
   const channels: string[] = [];
   let after: string | undefined;
   for (const [name, value] of splitQuery(query)) {
@@ -40,10 +38,11 @@ function parseEventsQuery(
       if (channels.includes(channel)) {
         throw new HoldfastError("bad_parameter", `The channel ${channel} is named more than once.`);
       }
-      if (channels.length === channelsMax) {
-        throw new HoldfastError(
+      if (channels.length === streamChannelsMax) {
+        throw node.refusal(
+          "streamChannelsMax",
           "bad_parameter",
-          `One stream reads at most ${channelsMax} channels. Open several.`,
+          `One stream reads at most ${streamChannelsMax} channels (streamChannelsMax). Open several.`,
         );
       }
       channels.push(channel);

@@ -69,6 +69,7 @@ class TiedWebSocket extends WebSocket {
   }
 
   override close(code?: number, reason?: string | Buffer): void {
+    if (code === 1009 && reason === undefined) this.listening?.session.hubs.refused("messageBytesMax");
     const told = code === tooManyParts ? 1009 : code;
     super.close(told, reason ?? (told === undefined ? undefined : ownReasons.get(told)));
   }
