@@ -124,6 +124,21 @@ for (const [what, answer] of [
   });
 }
 
+test("[AUTH-11] answers that cannot be read shut nobody else out", async (t) => {
+  const { webhook, log } = await world(t, (question) => {
+    const { token } = question as { token: string };
+    return token === "good" ? { body: { user: "ada" } } : { status: 400 };
+  });
+  for (const token of ["a", "b", "c", "d"]) {
+    await assert.rejects(webhook.principalOf(token), { code: "auth_unavailable" });
+  }
+  assert.equal((await webhook.principalOf("good"))?.user, "ada");
+  assert.deepEqual(
+    log.map(({ message }) => message),
+    ["The webhook's answer cannot be read."],
+  );
+});
+
 test("[AUTH-11] as many answers are kept as are configured, and none that was asked for before it changed", async () => {
   let now = 0;
   const answers = new Answers<number>({ cacheMs: 10, cacheEntriesMax: 2 }, () => now);

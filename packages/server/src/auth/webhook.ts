@@ -5,7 +5,7 @@ import { type Logger, thrownField } from "../log.ts";
 import { type Answer, type AnswerSettings, Answers } from "./answers.ts";
 import { Breaker, type BreakerSettings } from "./breaker.ts";
 import { readGrants } from "./grant-form.ts";
-import { callRemote, withoutQuery } from "./remote-call.ts";
+import { callRemote, type RemoteAnswer, withoutQuery } from "./remote-call.ts";
 import { Slots } from "./slots.ts";
 
 /** Where an application is asked over HTTP, and how. */
@@ -82,6 +82,7 @@ class Line {
   readonly #breaker: Breaker;
   readonly #passed: () => number;
   readonly #log: Logger;
+  #isPuzzling = false;
 
   constructor(
     settings: WebhookSettings,
@@ -116,13 +117,27 @@ class Line {
   async #call<T>(body: unknown, deadlineMs: number, read: (status: number, json: unknown) => T): Promise<T> {
     const { headers } = this.#settings;
     const url = this.#settings[this.#name] ?? "";
+    let answer: RemoteAnswer;
     try {
-      const { status, json } = await callRemote({ url, deadlineMs, bytesMax, headers, body });
-      const answer = read(status, json);
-      if (this.#breaker.succeeded()) this.#tell("The webhook answers again.", url);
-      return answer;
+      answer = await callRemote({ url, deadlineMs, bytesMax, headers, body });
+      if (answer.status >= 500 || answer.status === 429) throw new Error(`Its status is ${answer.status}.`);
     } catch (error) {
       if (this.#breaker.failed()) this.#tell("The webhook fails; it is left alone for a while.", url, error);
+      throw unavailable(undefined, error);
+    }
+    if (this.#breaker.succeeded()) this.#tell("The webhook answers again.", url);
+    return this.#understood(() => read(answer.status, answer.json), url);
+  }
+
+  /** What cannot be read is no failure: else who sends tokens that puzzle the application would shut out everybody. */
+  #understood<T>(read: () => T, url: string): T {
+    try {
+      const answer = read();
+      this.#isPuzzling = false;
+      return answer;
+    } catch (error) {
+      if (!this.#isPuzzling) this.#tell("The webhook's answer cannot be read.", url, error);
+      this.#isPuzzling = true;
       throw unavailable(undefined, error);
     }
   }
