@@ -19,7 +19,17 @@ export interface Served {
   publish(channel: string, payload: string): Promise<unknown> | undefined;
   /** Bytes that were given to connections and that the system has not taken yet. */
   unsentBytes(): number;
+  /** Kills all processes that serve, and resolves when others do; the log outlives them. */
+  restart?(): Promise<void>;
+  /** How long event loops were held up since they began, or since this was asked; absent: that of this process is looked at. */
+  loopDelay?(): Promise<LoopDelay>;
   close(): Promise<void>;
+}
+
+/** How long an event loop was held up. */
+export interface LoopDelay {
+  readonly maxMs: number;
+  readonly p99Ms: number;
 }
 
 /** Something that delivers events to many readers. */
@@ -43,6 +53,8 @@ export interface Peer {
   readonly notPublishing?: Partial<Readonly<Record<PublishWay["over"], string>>>;
   /** The scenarios that it is made for; absent: it takes part in all that want no special peers. */
   readonly only?: readonly string[];
+  /** Its server can be killed and started again without losing its log. */
+  readonly restarts?: boolean;
   /** Why it cannot take part, by scenario. */
   readonly cannot?: Readonly<Record<string, string>>;
   /** Why it cannot run on this machine now; undefined when it can. */

@@ -15,6 +15,8 @@ export interface FleetBedSpec extends Pick<Place, "execArgv"> {
   readonly isFromOldest?: boolean;
   /** Clients that come back are as new. */
   readonly isForgetful?: boolean;
+  /** Connections that each load generator opens at a time. */
+  readonly openingMax?: number;
   /** As many load generators; absent: as many as so many clients need. */
   readonly loads?: number;
 }
@@ -48,6 +50,7 @@ export class FleetBed {
       history,
       isFromOldest = false,
       isForgetful = false,
+      openingMax,
       execArgv,
     } = spec;
     const loads = spec.loads ?? loadsFor(clients);
@@ -65,6 +68,7 @@ export class FleetBed {
           network,
           isFromOldest,
           isForgetful,
+          openingMax,
         });
       });
       return await use(new FleetBed(stage));
@@ -98,8 +102,13 @@ export class FleetBed {
 
   /** Resolves when every client has had the last event that was published, or when that takes too long. */
   async arrived(timeoutMs: number): Promise<void> {
+    await this.arrivedAt(this.stage.loads, timeoutMs);
+  }
+
+  /** The same for the clients of some load generators. */
+  async arrivedAt(loads: Stage["loads"], timeoutMs: number): Promise<void> {
     const given = { sequence: this.published, timeoutMs };
-    await this.stage.everyLoad((load) => load.call("awaitEvent", given));
+    await Promise.all(loads.map((load) => load.call("awaitEvent", given)));
   }
 
   /** From now on `haul` counts. */

@@ -16,6 +16,8 @@ export interface FleetSpec {
   readonly isFromOldest?: boolean;
   /** Clients that come back are as new. */
   readonly isForgetful?: boolean;
+  /** Connections that are being opened at a time; absent: what the listening socket of every server here surely holds. */
+  readonly openingMax?: number | undefined;
 }
 
 /** What the clients of one process have had since `begin`. */
@@ -53,9 +55,8 @@ interface Client {
   isThere: boolean;
 }
 
-/** Connections that are being opened at a time: what the listening socket of every server here surely holds. */
-const openingMax = 200;
-/** How long a client waits that was refused. */
+const openingMaxUsual = 200;
+/** How long a client waits that was refused, and not told for how long. */
 const retryMs = 250;
 /** How long it may take until all are live. */
 const liveTimeoutMs = 120_000;
@@ -128,6 +129,7 @@ export class Fleet implements Crew {
   }
 
   #openNext(): void {
+    const { openingMax = openingMaxUsual } = this.#spec;
     while (this.#opening < openingMax) {
       const client = this.#queue.pop();
       if (client === undefined) return;
@@ -188,12 +190,12 @@ export class Fleet implements Crew {
     this.#onThere?.();
   }
 
-  failed(reader: Reader): void {
+  failed(reader: Reader, _why: Error, retryAfterMs = retryMs): void {
     const client = this.#clientOf.get(reader);
     if (client === undefined) return;
     this.#refused++;
     this.#forget(reader, client);
-    this.#after(retryMs, () => this.#reopen(client));
+    this.#after(retryAfterMs, () => this.#reopen(client));
   }
 
   #reopen(client: Client): void {

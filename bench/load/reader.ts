@@ -20,8 +20,8 @@ export interface Crew {
   live(reader: Reader): void;
   /** Events came, by this clock. */
   read(reader: Reader, atUs: number): void;
-  /** The connection was refused, or has ended. */
-  failed(reader: Reader, why: Error): void;
+  /** The connection was refused, or has ended; the server may have said when to come back. */
+  failed(reader: Reader, why: Error, retryAfterMs?: number): void;
 }
 
 /** One connection of a load generator, which reads one or several channels and counts. */
@@ -103,9 +103,11 @@ export class Reader implements FrameListener {
     const end = this.#text.indexOf("\r\n\r\n");
     if (end < 0) return size;
     const [status = ""] = this.#text.split("\r\n", 1);
+    const seconds = /\r\nretry-after: (\d+)/i.exec(this.#text)?.[1];
     this.#text = "";
     if (!/^HTTP\/1\.1 (?:101|200) /.test(status)) {
-      this.#end(new Error(`The server answered "${status}".`));
+      const retryAfterMs = seconds === undefined ? undefined : Number(seconds) * 1000;
+      this.#end(new Error(`The server answered "${status}".`), retryAfterMs);
       return size;
     }
     this.#phase = "greeting";
@@ -170,11 +172,11 @@ export class Reader implements FrameListener {
     this.#end(new Error("The server said goodbye."));
   }
 
-  #end(why: Error): void {
+  #end(why: Error, retryAfterMs?: number): void {
     if (this.#phase === "over") return;
     this.#phase = "over";
     this.#socket.destroy();
-    this.#crew.failed(this, why);
+    this.#crew.failed(this, why, retryAfterMs);
   }
 }
 

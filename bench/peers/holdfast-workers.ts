@@ -1,5 +1,6 @@
 import type { Peer } from "../peer.ts";
 import { holdfast } from "./holdfast.ts";
+import { holdfastSession } from "./holdfast-session.ts";
 
 const variable = "HOLDFAST_BENCH_WORKERS";
 const workersUsual = 3;
@@ -16,5 +17,21 @@ export const holdfastWorkers: Peer = {
   async serve(setting) {
     const { serveWorkers } = await import("./holdfast-workers-server.ts");
     return await serveWorkers(Number(process.env[variable] ?? workersUsual), setting);
+  },
+};
+
+/** The same with clients of the session protocol, who resume after its workers were killed. */
+export const holdfastRestarted: Peer = {
+  name: "holdfast-restarted",
+  title: "holdfast serve --workers 2, session protocol",
+  transport: "WebSocket",
+  packages: [],
+  isOurs: true,
+  only: ["connect-storm"],
+  restarts: true,
+  dialect: holdfastSession.dialect,
+  async serve(setting) {
+    const { serveWorkers } = await import("./holdfast-workers-server.ts");
+    return await serveWorkers(2, setting);
   },
 };

@@ -5,7 +5,7 @@ import { holdfast } from "./holdfast.ts";
 import { holdfastDeflate, holdfastUndeflated } from "./holdfast-deflate.ts";
 import { holdfastSession } from "./holdfast-session.ts";
 import { holdfastSse } from "./holdfast-sse.ts";
-import { holdfastWorkers } from "./holdfast-workers.ts";
+import { holdfastRestarted, holdfastWorkers } from "./holdfast-workers.ts";
 import { net } from "./net.ts";
 import { netSse } from "./net-sse.ts";
 import { socketIo } from "./socket-io.ts";
@@ -26,6 +26,7 @@ export const peers: readonly Peer[] = [
   betterSse,
   netSse,
   holdfastWorkers,
+  holdfastRestarted,
   holdfastDeflate,
   holdfastUndeflated,
   wsDeflate,

@@ -1,6 +1,6 @@
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { answerParent } from "../bed/operations.ts";
-import type { Served, Setting } from "../peer.ts";
+import type { LoopDelay, Served, Setting } from "../peer.ts";
 import { peerNamed } from "../peers/index.ts";
 import { type Published, Publisher, type PublishJob } from "./publisher.ts";
 
@@ -26,9 +26,15 @@ const operations = {
     loopDelay = monitorEventLoopDelay({ resolution: 5 });
     loopDelay.enable();
   },
-  /** The longest since then, in ms. */
-  longestLoopDelayMs(): number {
-    return (loopDelay?.max ?? 0) / 1e6;
+  /** How long since then, in ms: at the longest, and for all but one look in a hundred. */
+  async loopDelay(): Promise<LoopDelay> {
+    if (served?.loopDelay !== undefined) return await served.loopDelay();
+    if (loopDelay === undefined) throw new Error("Nobody watches the event loop.");
+    return { maxMs: loopDelay.max / 1e6, p99Ms: loopDelay.percentile(99) / 1e6 };
+  },
+  async restart(): Promise<void> {
+    if (served?.restart === undefined) throw new Error("This server cannot be restarted.");
+    await served.restart();
   },
   async stop(): Promise<void> {
     await served?.close();

@@ -1,0 +1,80 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { arrivalTimeoutMs } from "../bed/bed.ts";
+import { FleetBed } from "../bed/fleet-bed.ts";
+import { nowUs } from "../clock.ts";
+import type { Observation, Place } from "../scenario.ts";
+
+const payloadBytes = 128;
+const missedEvents = 10;
+const eventsPerSecond = 20;
+const clientsPerLoad = 10_000;
+/** Clients that are back before the others, and read while these come. */
+const watchersMost = 100;
+
+const count = new Intl.NumberFormat("en");
+
+/**
+ * All processes that serve are killed at once; events are published once there are others, and then all clients come back
+ * together, as fast as they can: each with what it has missed, while a few read on.
+ */
+export async function runRestart(peer: string, clients: number, { execArgv }: Place): Promise<Observation> {
+  const storms = Math.ceil(clients / clientsPerLoad);
+  const watchers = Math.min(watchersMost, clients);
+  const spec = { peer, clients: clients + watchers, payloadBytes, execArgv };
+  return await FleetBed.with({ ...spec, loads: storms + 1, openingMax: clients }, async (bed) => {
+    const { stage } = bed;
+    const storm = stage.loads.slice(0, storms);
+    const [watching] = stage.loads.slice(storms);
+    if (watching === undefined) throw new Error("There is no load generator for those who watch.");
+    const everyStorm = async <T>(what: (load: (typeof storm)[number], share: number) => Promise<T>) =>
+      await Promise.all(storm.map((load, index) => what(load, Math.floor((clients + index) / storms))));
+    const comeBack = () => everyStorm((load, share) => load.call("connect", { clients: share }));
+    await comeBack();
+    await watching.call("connect", { clients: watchers });
+    await bed.publishSome(1, payloadBytes);
+    await bed.arrived(arrivalTimeoutMs);
+    await everyStorm((load) => load.call("cutAll"));
+    await stage.serve.call("restart");
+    await watching.call("connect", { clients: watchers });
+    const before = bed.published;
+    await bed.publishSome(missedEvents, payloadBytes);
+    await bed.arrivedAt([watching], arrivalTimeoutMs);
+    await bed.begin();
+    const startUs = nowUs();
+    let isOver = false;
+    const published = publishOn(bed, () => isOver);
+    const liveUs = Math.max(...(await comeBack()));
+    isOver = true;
+    await published;
+    await bed.arrived(arrivalTimeoutMs);
+    const { maxMs, p99Ms } = await stage.serve.call("loopDelay");
+    const came = await bed.haul(storm);
+    const { delays } = await bed.haul([watching]);
+    const due = clients * (bed.published - before);
+    const lost = due - came.events;
+    const notes = [`${storms} load generators`, `${came.refused} connections were tried in vain before`];
+    if (lost > 0) notes.push(`lost ${lost}`);
+    if (came.repeated > 0) notes.push(`${came.repeated} came twice`);
+    return {
+      case: `${count.format(clients)} clients after a restart`,
+      lost,
+      notes,
+      figures: {
+        seconds: (liveUs - startUs) / 1e6,
+        delivered: (100 * came.events) / due,
+        openingP99: came.openings.quantile(0.99) / 1000,
+        loopDelayMs: maxMs,
+        loopDelayP99Ms: p99Ms,
+        readersP50: delays.quantile(0.5) / 1000,
+        readersP99: delays.quantile(0.99) / 1000,
+      },
+    };
+  });
+}
+
+async function publishOn(bed: FleetBed, isOver: () => boolean): Promise<void> {
+  do {
+    await bed.publishSome(1, payloadBytes);
+    await sleep(1000 / eventsPerSecond);
+  } while (!isOver());
+}
