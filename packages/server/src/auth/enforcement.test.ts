@@ -1,6 +1,10 @@
 import assert from "node:assert/strict";
-import { connect } from "node:net";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import { type AddressInfo, connect as dial } from "node:net";
 import { type TestContext, test } from "node:test";
+import { setImmediate } from "node:timers/promises";
+import { connect } from "@holdfast/client";
 import type { Principal } from "@holdfast/core/server";
 import { subprotocols } from "@holdfast/protocol";
 import { msgpackCodec } from "@holdfast/protocol/msgpack";
@@ -178,9 +182,58 @@ test("[REV-5] a session loses what it may not have, is told so once, and reads o
   assert.equal((await client.message(6)).channel, "b");
 });
 
+for (const transport of ["websocket", "sse", "long-poll"] as const) {
+  test(`[REV-5] [MOVE-1] a client that loses a channel misses nothing of the others: ${transport}`, async (t) => {
+    let may = true;
+    const [first, second = first] = await startNodes(t, 2, {
+      ...believing,
+      authorize: ({ user }, _action, channel) => user === "root" || may || channel !== "lost",
+    });
+    const client = connect(second.url, { token: JSON.stringify(ada), transports: [transport] });
+    t.after(() => client.close());
+    const errors: unknown[] = [];
+    const seen: unknown[] = [];
+    const last: unknown[] = [];
+    client.subscribe("lost", {
+      onEvent: ({ data }) => last.push(data),
+      onError: (error) => errors.push(error),
+    });
+    client.subscribe("kept", { onEvent: ({ data }) => seen.push(data) });
+    await until(() => second.holdfast.stats().readers === 2);
+    let count = 0;
+    const publishBoth = async () => {
+      await first.holdfast.publish("kept", ++count);
+      await first.holdfast.publish("lost", count);
+      // The log answers at once; the sockets have their turn as well.
+      await setImmediate();
+    };
+    while (last.length === 0) await publishBoth();
+    may = false;
+    // The publishes go on while it is found out.
+    const changed = first.holdfast.permissionsChanged({ user: "ada" });
+    for (let more = 0; more < 20; more++) await publishBoth();
+    await changed;
+    await until(() => errors.length === 1);
+    const { length } = last;
+    for (let more = 0; more < 20; more++) await publishBoth();
+    await until(() => seen.length === count);
+    assert.equal((errors[0] as { code: string }).code, "forbidden");
+    assert.deepEqual(
+      seen,
+      Array.from({ length: count }, (_, index) => index + 1),
+    );
+    assert.equal(last.length, length);
+  });
+}
+
 /** A client that takes nothing until it is told to, and what it then has got. */
-async function stalled(t: TestContext, { port, holdfast }: Rig, head: readonly string[], said?: Buffer) {
-  const socket = connect({ port, host: "127.0.0.1" });
+async function stalled(
+  t: TestContext,
+  { port, holdfast }: Pick<Rig, "port" | "holdfast">,
+  head: readonly string[],
+  said?: Buffer,
+) {
+  const socket = dial({ port, host: "127.0.0.1" });
   t.after(() => socket.destroy());
   let received = "";
   let isClosed = false;
@@ -218,15 +271,27 @@ const upgrade = [
   "Sec-WebSocket-Version: 13",
   "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==",
 ];
-const stalling: Record<string, { head: readonly string[]; said?: Buffer }> = {
+interface Stalling {
+  readonly head: readonly string[];
+  readonly said?: Buffer;
+  /** On a server of somebody else. */
+  readonly isAttached?: boolean;
+}
+
+const stalling: Record<string, Stalling> = {
   websocket: {
     head: ["GET /connect HTTP/1.1", ...upgrade],
     said: maskedFrame(`${JSON.stringify(hello(ada, "a", "b"))}${" ".repeat(200)}`),
   },
   "plain websocket": { head: ["GET /channels/a HTTP/1.1", authorization, ...upgrade] },
   sse: { head: ["GET /channels/a HTTP/1.1", authorization, "Accept: text/event-stream"] },
+  "sse on another's server": {
+    head: ["GET /channels/a HTTP/1.1", authorization, "Accept: text/event-stream"],
+    isAttached: true,
+  },
+  "sse over HTTP/1.0": { head: ["GET /channels/a HTTP/1.0", authorization, "Accept: text/event-stream"] },
 };
-for (const [name, { head, said }] of Object.entries(stalling)) {
+for (const [name, { head, said, isAttached = false }] of Object.entries(stalling)) {
   for (const [what, act] of Object.entries({
     "[REV-4] of a user that was revoked": (rig: Rig) => revoke(rig, { user: "ada" }),
     "[REV-5] of a channel that was lost": (rig: Rig) => changePermissions(rig, "ada"),
@@ -240,7 +305,12 @@ for (const [name, { head, said }] of Object.entries(stalling)) {
         limits: { connectionBufferBytesMax: 100_000_000, pageBytesMax: 50_000_000 },
       });
       const { holdfast } = rig;
-      const readAll = await stalled(t, rig, head, said);
+      const server = createServer();
+      t.after(holdfast.attach(server));
+      t.after(() => server.close());
+      await once(server.listen(0, "127.0.0.1"), "listening");
+      const { port } = isAttached ? (server.address() as AddressInfo) : rig;
+      const readAll = await stalled(t, { holdfast, port }, head, said);
       for (let n = 1; n <= 80; n++) await holdfast.publish("a", `event ${n}! ${"x".repeat(250_000)}`);
       await until(() => holdfast.stats().unsentBytes > 1_000_000);
       may = false;

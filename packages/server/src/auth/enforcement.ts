@@ -9,7 +9,7 @@ const perTurn = 1000;
 export interface EnforcementHost {
   readonly node: Node;
   /** Why somebody may not be here any more; undefined for who may. */
-  refusalOf(principal: Principal, connection: string): HoldfastError | undefined;
+  refusalOf(principal: Principal, connection?: string): HoldfastError | undefined;
   /** A connection was ended for that. */
   ended(principal: Principal, connection: string): void;
 }
@@ -101,7 +101,8 @@ export class Enforcement {
   /** What is held is looked at anew by who holds it, before it is answered. */
   #lookAtWaiter(errand: Errand, waiter: Waiter): void {
     const { principal } = waiter;
-    if (errand.isRevocation || concerns(errand, principal)) waiter.look();
+    const isRefused = errand.isRevocation && this.#host.refusalOf(principal) !== undefined;
+    if (isRefused || concerns(errand, principal)) waiter.look();
   }
 }
 

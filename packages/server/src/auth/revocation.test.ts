@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Principal } from "@holdfast/core/server";
+import { createApiKey } from "../index.ts";
 import { call, post, SocketClient, startNode } from "../rig.test.ts";
 import {
   ada,
@@ -13,6 +14,7 @@ import {
   root,
   startNodes,
 } from "./people.test.ts";
+import { mint, secret } from "./rig.test.ts";
 
 const targets: readonly [revoked: Record<string, string>, others: readonly Principal[]][] = [
   [
@@ -100,6 +102,45 @@ test("[REV-9] a connection is closed by its id, and its token does not come back
   while (status === 200) status = await statusOf(ada);
   assert.deepEqual([status, await statusOf({ user: "bob" })], [401, 200]);
   assert.equal(twin.closed, undefined);
+});
+
+test("[REV-2] [REV-8] [AUTH-16] JWTs are revoked by their claims, and an API key may do that and nothing else", async (t) => {
+  const { key, entry } = createApiKey({ id: "admin", grants: ["admin holdfast.control:revocations"] });
+  const rig = await startNode(t, {
+    auth: { tokens: { keys: [{ secret }], audience: [] }, keys: [entry] },
+  });
+  const grants = { holdfast: { grants: ["read,admin *", "admin *:*"] } };
+  const iat = Math.floor(Date.now() / 1000);
+  const tokens = {
+    ada: await mint({ sub: "ada", ...grants }),
+    "ada later": await mint({ sub: "ada", ...grants, iat: iat + 2 }),
+    jti: await mint({ sub: "bob", jti: "j1", ...grants }),
+    "other jti": await mint({ sub: "bob", jti: "j2", ...grants }),
+    sid: await mint({ sub: "eve", sid: "s1", ...grants }),
+    "other sid": await mint({ sub: "eve", sid: "s2", ...grants }),
+  };
+  const bearer = (token: string) => ({ Authorization: `Bearer ${token}` });
+  for (const token of Object.values(tokens)) {
+    assert.equal((await revoke(rig, { user: "ada" }, bearer(token))).status, 403);
+  }
+  for (const target of [{ user: "ada" }, { token: "j1" }, { session: "s1" }]) {
+    assert.equal((await revoke(rig, target, bearer(key))).status, 201);
+  }
+  assert.equal((await post(`${rig.url}/permissions/changed`, '{"user":"ada"}', bearer(key))).status, 403);
+  const codes = await Promise.all(
+    Object.entries(tokens).map(async ([name, token]) => {
+      const { status, json } = await call(`${rig.url}/channels/a`, { headers: bearer(token) });
+      return [name, status === 200 ? "in" : json.code];
+    }),
+  );
+  assert.deepEqual(codes, [
+    ["ada", "token_revoked"],
+    ["ada later", "in"],
+    ["jti", "token_revoked"],
+    ["other jti", "in"],
+    ["sid", "token_revoked"],
+    ["other sid", "in"],
+  ]);
 });
 
 test("[REV-8] administrators revoke, and see what is revoked a page at a time; each act is on record", async (t) => {

@@ -8,6 +8,7 @@ import { EventSource } from "eventsource";
 import type { HoldfastOptions } from "../index.ts";
 import { call, post, type Rig, SocketClient, StreamClient, startNode, until } from "../rig.test.ts";
 import { as, believing, changePermissions, hello, newBroker, revoke, startNodes } from "./people.test.ts";
+import { mint, secret } from "./rig.test.ts";
 
 const ada: Principal = { user: "ada", issuedAt: 1000, tokenId: "t1" };
 
@@ -132,6 +133,25 @@ test("[TICK-1] a ticket is traded for what an application knows its users by, co
   assert.equal((await client.message(0)).user, "grace");
   const nobody = await post(`${rig.url}/tickets`, "");
   assert.deepEqual([nobody.status, nobody.json.code], [401, "unauthenticated"]);
+});
+
+test("[TICK-1] [TICK-4] a cookie is traded where its page may, and no other that comes along counts beside a ticket", async (t) => {
+  const rig = await startNode(t, {
+    auth: { tokens: { keys: [{ secret }], audience: [] }, cookie: "session" },
+  });
+  const { url } = rig;
+  const cookieOf = async (sub: string) => ({
+    Cookie: `session=${await mint({ sub, holdfast: { grants: ["read a"] } })}`,
+  });
+  const foreign = { ...(await cookieOf("ada")), Origin: "https://evil.example" };
+  assert.equal((await post(`${url}/tickets`, "", foreign)).status, 403);
+  assert.equal((await post(`${url}/tickets`, "", { Cookie: "session=stale" })).status, 401);
+  const ticket = await ticketFor(rig, { ...(await cookieOf("ada")), Origin: url });
+  const client = await SocketClient.open(t, `${url}/connect?ticket=${ticket}`, {
+    headers: { ...(await cookieOf("eve")), "Sec-Fetch-Site": "cross-site", Origin: url },
+  });
+  client.say(hello(undefined, "a"));
+  assert.equal((await client.message(0)).user, "ada");
 });
 
 test("[TICK-4] tickets belong to what opens a connection, alone, and once", async (t) => {
