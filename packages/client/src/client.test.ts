@@ -117,6 +117,28 @@ test("[CLI-9] a token that can never be renewed ends the client, and says so eve
   });
 });
 
+test("[CLI-9] [CLI-13] a client that was closed for want of a token goes on after a new sign-in, from where it was", async () => {
+  let token = "first";
+  await using({ token: () => token }, async (client, server) => {
+    const subscription = client.subscribe("a", { after: "oldest" });
+    server.publish("a", 1);
+    assert.deepEqual(data(await take(subscription, 1)), [1]);
+    server.refusedTokens.add("first");
+    for (const socket of [...server.sockets]) socket.destroy();
+    await assert.rejects(take(subscription, 1), { code: "unauthenticated" });
+    assert.equal(client.state.type, "closed");
+    server.publish("a", 2);
+    token = "second";
+    client.reauthenticate();
+    const { position } = subscription;
+    assert.ok(position !== undefined);
+    assert.deepEqual(data(await take(client.subscribe("a", { after: position }), 1)), [2]);
+    assert.equal(server.hellos.at(-1)?.token, "second");
+    client.close();
+    assert.throws(() => client.reauthenticate(), { name: "ClosedError" });
+  });
+});
+
 test("a token that cannot be had is warned of, and asked for again", async () => {
   let failures = 2;
   const token = () => {

@@ -61,8 +61,7 @@ export class Conversation {
     } else if (message.type === "published") {
       publishing.published(message.ref, message.results);
     } else if (message.type === "expiring") {
-      credential.lasts(link.token, message.inMs);
-      credential.renew(link.token);
+      credential.ending(link.token, message.inMs);
     } else if (message.type === "renewed") {
       this.#renewed(link, message.expiresInMs);
     } else {

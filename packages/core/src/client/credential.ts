@@ -34,6 +34,11 @@ export class Credential {
   /** When to ask for the next one. */
   #renewAt = Infinity;
   #isRenewing = false;
+  /**
+   * How much of the last part of its life passes before the next one is asked for, at most half: those whose tokens were
+   * given at the same time, as after an outage, are not to come for new ones at the same time again.
+   */
+  #spread = 0;
   /** The last one that the server refused, and by which outcome. */
   #refused: { readonly token: string; readonly code: ErrorCode } | undefined;
   /** Tokens refused in a row. */
@@ -91,16 +96,16 @@ export class Credential {
     if (forMs === undefined || this.#isRenewing) return;
     // By its whole life: by what is left it would seem the shorter the later one hears of it.
     this.#lifeMs ??= forMs;
-    this.#renewAt = this.#endsAt - Math.min(this.#parts.timing.expiryNoticeMs, this.#lifeMs / 4);
+    const noticeMs = Math.min(this.#parts.timing.expiryNoticeMs, this.#lifeMs / 4);
+    this.#renewAt = this.#endsAt - noticeMs * (1 - this.#spread);
   }
 
   /** This token ends soon: asks for the next one while it holds. Rule CLI-11. */
-  renew(token: string | undefined): void {
+  ending(token: string | undefined, inMs: number): void {
+    this.lasts(token, inMs);
     // What is said of an older one came too late.
     if (this.#parts.anonymous || token !== this.#token || this.#isRenewing) return;
-    this.#isRenewing = true;
-    this.#renewAt = Infinity;
-    this.#ask();
+    this.#renewAt = Math.min(this.#renewAt, this.#now + inMs * this.#spread);
   }
 
   /** The application gave a token. Answers with an error when that one was refused just now, and none other can help. */
@@ -124,6 +129,7 @@ export class Credential {
     this.#lifeMs = undefined;
     this.#renewAt = Infinity;
     this.#isRenewing = false;
+    this.#spread = this.#parts.random() / 2;
   }
 
   /** The application has no newer one yet: asks again, but ever less often, the last time at its end. */
