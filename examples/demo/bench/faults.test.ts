@@ -25,15 +25,16 @@ for (const change of [
   });
 }
 
-for (const [transport, method, url, accept] of [
-  ["websocket", "GET", "/connect", undefined],
+for (const [transport, method, url, accept, upgrade] of [
+  ["websocket", "GET", "/connect", undefined, "websocket"],
   ["sse", "POST", "/connect", "text/event-stream"],
   ["long-poll", "POST", "/connect?wait=25", "application/json"],
   ["poll", "POST", "/connect", "application/json"],
   [undefined, "OPTIONS", "/connect", undefined],
   [undefined, "GET", "/health/live", undefined],
+  [undefined, "GET", "/connect", undefined],
 ] as const) {
-  test(`[SEE] ${method} ${url} for ${accept ?? "anything"} is ${transport ?? "no transport"}`, () => {
-    assert.equal(transportOf({ method, url, headers: { accept } }), transport);
+  test(`[SEE] ${method} ${url} for ${accept ?? upgrade ?? "anything"} is ${transport ?? "no transport"}`, () => {
+    assert.equal(transportOf({ method, url, headers: { accept, upgrade } }), transport);
   });
 }

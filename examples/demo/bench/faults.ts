@@ -53,7 +53,7 @@ interface RequestHead {
 export function transportOf(request: RequestHead, only?: Transport): Transport | undefined {
   const { pathname, searchParams } = new URL(request.url ?? "/", "http://line");
   if (pathname !== "/connect" || request.method === "OPTIONS") return undefined;
-  if (request.method === "GET") return "websocket";
+  if (request.method === "GET") return request.headers["upgrade"] === undefined ? undefined : "websocket";
   if (String(request.headers.accept ?? "").includes("text/event-stream")) return "sse";
   return only === "long-poll" || Number(searchParams.get("wait") ?? 0) > 0 ? "long-poll" : "poll";
 }

@@ -5,7 +5,7 @@ import { jsonCodec } from "@holdfast/protocol";
 import { Driver } from "./driver.ts";
 import { until } from "./fake-server.test.ts";
 import type { LinkHandlers } from "./transports/link.ts";
-import type { Wire } from "./wire.ts";
+import type { Probed, Wire } from "./wire.ts";
 
 const wants = { start: { after: "latest" as const }, signals: false, presence: false };
 const limits = { messageBytesMax: 1000, subscriptionsMax: 10, publishEventsMax: 10 };
@@ -29,8 +29,8 @@ class ScriptedWire implements Wire {
     return { type: "failed", reason: "aborted" };
   }
 
-  probe(): Promise<boolean> {
-    return Promise.resolve(true);
+  probe(): Promise<Probed> {
+    return Promise.resolve({ works: true });
   }
 }
 

@@ -146,8 +146,8 @@ export class Driver {
   }
 
   async #probe({ probe }: EffectOf<"probe">): Promise<void> {
-    const works = await this.#within(probeTimeoutMs, (signal) => this.#wire.probe(signal));
-    this.tell((connection, now) => connection.probed(probe, works, now));
+    const { works, busyForMs } = await this.#within(probeTimeoutMs, (signal) => this.#wire.probe(signal));
+    this.tell((connection, now) => connection.probed(probe, works, now, busyForMs));
   }
 
   #askToken({ instead }: EffectOf<"token">): void {

@@ -177,8 +177,8 @@ export class FakeServer {
     this.requests.push(`${method} ${url} ${accept}`);
     if (this.onRequest?.(request, response)) return;
     const { pathname, searchParams } = new URL(url, this.url);
-    if (pathname === "/health/live") {
-      json(response, 200, { status: "live" });
+    if (pathname === "/connect" && method === "GET") {
+      refuse(response, "method_not_allowed");
       return;
     }
     const text = await body(request);
@@ -255,7 +255,7 @@ function json(response: ServerResponse, status: number, value: unknown): void {
   response.end(JSON.stringify(value));
 }
 
-function refuse(response: ServerResponse, code: "unauthenticated"): void {
+function refuse(response: ServerResponse, code: "unauthenticated" | "method_not_allowed"): void {
   const error = new HoldfastError(code);
   response.writeHead(error.status, { "Content-Type": "application/problem+json" });
   response.end(JSON.stringify(toProblem(error)));

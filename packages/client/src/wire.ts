@@ -6,12 +6,20 @@ import { openPoll } from "./transports/poll.ts";
 import { openSse } from "./transports/sse.ts";
 import { openWebSocket } from "./transports/websocket.ts";
 
+/** What plain HTTP to the origin told. */
+export interface Probed {
+  /** A server of this protocol answered. */
+  readonly works: boolean;
+  /** It answered that it takes nobody in before then, in ms from now. */
+  readonly busyForMs?: number;
+}
+
 /** Everything a client does to the network; who holds it need not be where the application is. */
 export interface Wire {
   open(transport: Transport, request: Omit<LinkRequest, "url">, handlers: LinkHandlers): Link;
   post(post: Post, token: string | undefined, signal: AbortSignal): Promise<Posted>;
-  /** Whether plain HTTP to the origin works. */
-  probe(signal: AbortSignal): Promise<boolean>;
+  /** Asks the origin over plain HTTP, where what it answers can be read: a WebSocket that it refuses tells a page nothing. */
+  probe(signal: AbortSignal): Promise<Probed>;
 }
 
 const openers: Readonly<Record<Transport, OpenLink>> = {
@@ -43,12 +51,17 @@ export function createWire(url: URL, network: Network): Wire {
     },
     probe: async (signal) => {
       try {
-        const response = await network.fetch(new URL("health/live", url), { cache: "no-store", signal });
-        response.body?.cancel().catch(() => {});
+        // Without an upgrade it is refused: as such, or because there is no room for anybody. Rule LIM-11.
+        const loss = await toLoss(
+          await network.fetch(new URL("connect", url), { cache: "no-store", signal }),
+        );
         // A page that a hotel's network answers with is no sign of life.
-        return response.ok && hasType(response, "application/json");
+        if (loss.type !== "refused") return { works: false };
+        const { retry, retryAfterMs } = loss.error;
+        if (retry !== "retry") return { works: true };
+        return { works: false, ...(retryAfterMs === undefined ? {} : { busyForMs: retryAfterMs }) };
       } catch {
-        return false;
+        return { works: false };
       }
     },
   };

@@ -158,6 +158,7 @@ export class Front {
       if (method === "OPTIONS") return this.#answerOptions(exchange, methodsOf(route));
       const handler = handlerFor(route, method);
       if (handler === undefined) {
+        if (route.upgrades === true && method === "GET") this.#checkDoor(exchange);
         exchange.carry({ Allow: methodsOf(route) });
         throw methodNotAllowed(route, method);
       }
@@ -190,6 +191,14 @@ export class Front {
   /** Whether a request opens what lasts: it is these that come all together. */
   #comesToStay(exchange: Exchange, { streams = false, upgrades = false }: Route): boolean {
     return streams ? wantsStream(exchange) : upgrades && exchange.request.method === "POST";
+  }
+
+  /** Tells who asks without an upgrade whether one would be let in now: of a refused upgrade a page is shown nothing. Rule LIM-11. */
+  #checkDoor({ request }: Exchange): void {
+    const node = this.#node;
+    node.pressure.arrive();
+    node.pressure.arrived();
+    node.admit(node.clientOf(request));
   }
 
   /** Finds out who a newcomer is and begins to serve it, unless too many come. Rule CALM-8. */

@@ -247,10 +247,10 @@ export class Connection {
     if (link !== undefined) this.#lifeline.lost(link, loss);
   }
 
-  /** Whether plain HTTP to the origin works. */
-  probed(probe: number, works: boolean, now: number): void {
+  /** Whether plain HTTP to the origin works; `busyForMs` when a server answered that it takes nobody in before then. */
+  probed(probe: number, works: boolean, now: number, busyForMs?: number): void {
     this.#at(now);
-    this.#recovery.probed(probe, works);
+    this.#recovery.probed(probe, works, busyForMs);
   }
 
   tokenGiven(token: string, now: number): void {

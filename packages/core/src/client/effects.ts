@@ -27,7 +27,7 @@ export type Effect =
   | { readonly type: "pause"; readonly link: number; readonly isPaused: boolean }
   /** Release everything the link holds; it is not heard of again. */
   | { readonly type: "close"; readonly link: number }
-  /** Ask the same origin over plain HTTP whether it is there: `probed`. */
+  /** Ask the same origin over plain HTTP whether it is there, and takes anybody in: `probed`. */
   | { readonly type: "probe"; readonly probe: number }
   /** Ask the application for a token that is valid now: `tokenGiven` or `tokenFailed`. */
   | {

@@ -100,6 +100,19 @@ test("[LIM-2] [LIM-4] [CLI-8] who is refused comes back when the server said, an
   assert.ok(rig.all("open").length > length, "whatever it asks for, a server strands nobody");
 });
 
+test("[CLI-6] [LIM-2] a server that has no room explains a WebSocket that fails: nobody is pushed down, and all wait as told", () => {
+  const rig = new Rig(duplex);
+  rig.subscribe("a");
+  for (let time = 0; time < 5; time++) {
+    rig.lose();
+    rig.probed(false, 4000);
+    rig.advance(3999);
+    assert.equal(rig.open.size, 0);
+    rig.advance(1);
+    assert.equal(rig.transport, "websocket");
+  }
+});
+
 test("[CLI-6] bytes that are no message do not make a stream good", () => {
   const rig = new Rig();
   rig.subscribe("a");

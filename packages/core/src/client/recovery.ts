@@ -73,11 +73,15 @@ export class Recovery {
     this.#turn.emit({ type: "probe", probe: this.#probe.id });
   }
 
-  /** Plain HTTP to the same origin works, or it does not. */
-  probed(id: number, works: boolean): void {
+  /** Plain HTTP to the same origin works, or it does not; or the server is there and has no room, which explains all. */
+  probed(id: number, works: boolean, busyForMs?: number): void {
     if (this.#probe?.id !== id) return;
     const { evidence } = this.#probe;
     this.#probe = undefined;
+    if (busyForMs !== undefined) {
+      this.later(busyForMs);
+      return;
+    }
     if (!works) this.#ladder.outage();
     const isDowngraded = works && this.#ladder.failed(evidence, this.#turn.now);
     if (isDowngraded) this.#attemptAt = this.#turn.now;

@@ -183,10 +183,10 @@ export class Rig {
   }
 
   /** Answers the probe that is under way. */
-  probed(works: boolean): void {
+  probed(works: boolean, busyForMs?: number): void {
     const probe = this.all("probe").at(-1);
     assert.ok(probe !== undefined, "a probe is under way");
-    this.turn((connection, now) => connection.probed(probe.probe, works, now));
+    this.turn((connection, now) => connection.probed(probe.probe, works, now, busyForMs));
   }
 }
 

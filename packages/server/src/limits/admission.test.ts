@@ -261,3 +261,16 @@ test("[LIM-1] [LIM-2] over HTTP what is beyond the rate is answered 429, a batch
   const metrics = await call(`${url}/metrics`, { headers });
   assert.match(metrics.text, /holdfast_refusals_total\{[^}]*limit="publishesPerUserPerSecond"[^}]*\} 2/);
 });
+
+test("[LIM-11] who asks without an upgrade is told what an upgrade would be, and when to come back", async (t) => {
+  t.mock.timers.enable({ apis: ["Date"], now: 1_790_000_000_000 });
+  const { holdfast, url } = await startNode(t, {
+    limits: { connectionsMax: 2, handshakesPerSecond: 2, rateBurstMs: 1000 },
+  });
+  assert.equal((await call(`${url}/connect`)).json.code, "method_not_allowed");
+  await SocketClient.open(t, `${url}/channels/a`);
+  const limited = await call(`${url}/connect`);
+  assert.deepEqual([limited.status, limited.json.limit], [429, "handshakesPerSecond"]);
+  assert.ok(limited.json.retryAfterMs > 0);
+  assert.equal(holdfast.stats().sessions, 1);
+});
