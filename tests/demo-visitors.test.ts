@@ -209,6 +209,39 @@ test("[REV-2] a session that was ended gets no token, and only its own visitor e
   assert.equal((await ask("POST", "/demo/token", next)).answer.user, mine.answer.user);
 });
 
+for (const [name, id] of [
+  ["EventSource", "#plain-eventsource"],
+  ["WebSocket", "#plain-websocket"],
+] as const) {
+  test(`[TICK-2] [EXP-3] a bare ${name} reads on with ticket after ticket, and misses and repeats nothing`, async () => {
+    const page = await open();
+    const said = (text: string) => page.locator("#plain-said li", { hasText: text });
+    const say = async (text: string) => {
+      await page.fill("#chat-text", text);
+      await page.keyboard.press("Enter");
+      await said(text).waitFor();
+    };
+    await page.click(id);
+    await shows(page.locator("#plain-status"), /^Open, with ticket 1\.$/);
+    await say(`First over ${name}`);
+    // A token of eight seconds has ended by then, and so has what its ticket opened.
+    await shows(page.locator("#plain-status"), /^Open, with ticket 2\.$/);
+    await say(`Second over ${name}`);
+    for (const text of [`First over ${name}`, `Second over ${name}`])
+      assert.equal(await said(text).count(), 1);
+    await page.click("#you-revoke");
+    await shows(page.locator("#plain-status"), /session was ended/);
+    assert.ok(await page.locator("#plain-close").isDisabled());
+    await page.click("#you-sign-in");
+    await shows(page.locator("#you-outcome"), /^Back/);
+    await page.click(id);
+    await said(`Second over ${name}`).waitFor();
+    await page.click("#plain-close");
+    await shows(page.locator("#plain-status"), /^Nothing is open\.$/);
+    await page.context().close();
+  });
+}
+
 test("[AUTH] no token stands in the page's addresses, its markup or what it keeps", async () => {
   const page = await open();
   const urls: string[] = [];
