@@ -58,13 +58,13 @@ test("[SEE-5] [CALM] a drain can be watched to its end, and then nothing listens
     return {
       draining: sumOf(families, "holdfast_draining"),
       ready: sumOf(families, "holdfast_ready"),
-      left: connections("left"),
+      stay: connections("stay"),
       gone: connections("gone"),
     };
   };
-  assert.deepEqual(await drain(), { draining: 0, ready: 1, left: 1, gone: 0 });
+  assert.deepEqual(await drain(), { draining: 0, ready: 1, stay: 1, gone: 0 });
   const closed = holdfast.close({ noticeMs: 3_600_000, spreadMs: 0 });
-  assert.deepEqual(await drain(), { draining: 1, ready: 0, left: 1, gone: 0 });
+  assert.deepEqual(await drain(), { draining: 1, ready: 0, stay: 1, gone: 0 });
   assert.equal((await call(`${operationsUrl}/stats`)).json.node.isDraining, true);
   void holdfast.close();
   await stream.ends();

@@ -43,7 +43,7 @@ export class NodeMetrics {
     });
     this.#drain = new Gauge({
       name: "holdfast_drain_connections",
-      help: "While clients are asked to go elsewhere: told (asked, and still here), gone (since the start of the node) and left (not asked yet).",
+      help: "While clients are asked to go elsewhere: told (asked, and still here), gone (since the start of the node) and stay (not asked).",
       labelNames: ["state"],
       registers,
     });
@@ -221,7 +221,7 @@ export class NodeMetrics {
     const { size } = node.links;
     this.#drain.set({ state: "told" }, census.moving);
     this.#drain.set({ state: "gone" }, goneElsewhere(node));
-    this.#drain.set({ state: "left" }, size + node.waiters.size - census.moving);
+    this.#drain.set({ state: "stay" }, size + node.waiters.size - census.moving);
     retellAll(
       this.#sessions,
       Array.from(census.sessions, ([state, count]) => [{ state }, count]),

@@ -1,6 +1,7 @@
 import type { MemoryStats } from "@holdfast/core/broker";
 import type { SessionState } from "@holdfast/core/server";
 import { filesMax } from "../files.ts";
+import type { DrainStats } from "../calm/drain.ts";
 import type { Node } from "../node.ts";
 import { version } from "../version.ts";
 import { type BrokerOperation, brokerOperations } from "./broker-calls.ts";
@@ -89,8 +90,12 @@ export interface DrainReport {
   readonly told: number;
   /** Have gone because they were asked to. */
   readonly gone: number;
-  /** Not asked yet. */
-  readonly left: number;
+  /** Not asked. */
+  readonly stay: number;
+  /** While the node goes away. */
+  readonly phase?: DrainStats["phase"];
+  readonly clients?: number;
+  readonly left?: number;
 }
 
 const laggingMax = 20;
@@ -197,6 +202,6 @@ export async function reportNode(node: Node): Promise<NodeReport> {
       ...(node.memory === undefined ? {} : { log: node.memory.stats() }),
     },
     refusals: Object.fromEntries(refusals),
-    drain: { told: census.moving, gone: goneElsewhere(node), left: total - census.moving },
+    drain: { told: census.moving, gone: goneElsewhere(node), stay: total - census.moving, ...node.drain?.stats },
   };
 }

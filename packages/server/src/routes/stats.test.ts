@@ -34,7 +34,7 @@ test("[SEE-3] people are told what the node holds and has done", async (t) => {
   assert.deepEqual(json.traffic.request.errors, { bad_cursor: 1 });
   assert.deepEqual([json.broker.name, json.broker.callsInFlight.append], ["memory", 0]);
   assert.ok(json.broker.log.events >= 1);
-  assert.deepEqual(json.drain, { told: 0, gone: 0, left: 3 });
+  assert.deepEqual(json.drain, { told: 0, gone: 0, stay: 3 });
   assert.deepEqual(await holdfast.report().then(({ node }) => node.id), json.node.id);
   assert.match(await holdfast.metrics(), /^holdfast_ready 1$/m);
 });

@@ -23,7 +23,7 @@ export class PrimaryTelling {
   readonly #loop = new LoopDelay();
   readonly #process = new ProcessMetrics(this.#registry, this.#loop);
   readonly #followed: Gauge;
-  readonly #replaced: Counter<"replaced">;
+  readonly #replaced: Counter<"place">;
   readonly #log: readonly Lookup[];
 
   constructor(source: PrimarySource) {
@@ -37,7 +37,7 @@ export class PrimaryTelling {
     this.#replaced = new Counter({
       name: "holdfast_workers_replaced_total",
       help: "Workers that ended and were replaced, by the number of their place.",
-      labelNames: ["replaced"],
+      labelNames: ["place"],
       registers,
     });
     this.#log = source.memory === undefined ? [] : defineLog(this.#registry, source.memory);
@@ -53,7 +53,7 @@ export class PrimaryTelling {
     this.#followed.set(followed());
     retellAll(
       this.#replaced,
-      slots.map(({ number, replaced }) => [{ replaced: `${number}` }, replaced]),
+      slots.map(({ number, replaced }) => [{ place: `${number}` }, replaced]),
     );
     for (const [metric, value] of this.#log) retell(metric, value());
     return await this.#registry.getMetricsAsJSON();
