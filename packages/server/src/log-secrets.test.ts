@@ -55,6 +55,12 @@ test("[SEE] [AUTH-2] no way in leaves a credential in the log, not even at debug
     await call(`${url}/stats?${inUrl}`, { headers });
     await call(`${url}/nowhere/at/all?${inUrl}`, { headers });
   }
+  // A ticket, used once and then again.
+  const { ticket } = (await post(`${url}/tickets`, "", bearer)).json as { ticket: string };
+  const traded = await StreamClient.open(t, `${channel}?ticket=${ticket}`);
+  await traded.receives("id: ");
+  assert.equal((await call(`${channel}?ticket=${ticket}`)).status, 401);
+  traded.leave();
   const stream = await StreamClient.open(t, channel, { headers: bearer });
   await stream.receives("id: ");
   // WebSockets: served, and refused before the upgrade.
@@ -97,5 +103,8 @@ test("[SEE] [AUTH-2] no way in leaves a credential in the log, not even at debug
     "A request failed.",
   ])
     assert.ok(messages.has(message), message);
-  for (const entry of log) assert.doesNotMatch(JSON.stringify(entry), pattern);
+  for (const entry of log) {
+    assert.doesNotMatch(JSON.stringify(entry), pattern);
+    assert.ok(!JSON.stringify(entry).includes(ticket.slice(0, 43)));
+  }
 });

@@ -90,6 +90,8 @@ const credentials: readonly string[] = [
   "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhZGEifQ.c2lnbmF0dXJl",
   "Bearer opaque-token-1",
   "/channels/a?ticket=t1cket&after=latest",
+  `TICKET${"x".repeat(37)}.k3-17`,
+  "hfk_SECRETkey",
   "https://example.com/?access_token=abc123#x",
   "Cookie: session=topsecret; other=1",
   '{"set-cookie":"session=topsecret"}',
@@ -102,7 +104,7 @@ test("[SEE] [AUTH] what looks like a credential is not passed on, wherever in an
     log({ level: "error", message: text, error: `Error: ${text}\n    at x`, nested: { list: [text] } });
   }
   const all = JSON.stringify(written);
-  assert.doesNotMatch(all, /eyJhbG|opaque-token|t1cket|abc123|topsecret/);
+  assert.doesNotMatch(all, /eyJhbG|opaque-token|t1cket|TICKETx|SECRETkey|abc123|topsecret/);
   assert.equal(written.length, credentials.length);
   // The rest of what was said is still there.
   assert.match(all, /after=latest/);

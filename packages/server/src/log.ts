@@ -23,8 +23,8 @@ export const stderrLogger: Logger = (entry) => {
 };
 
 /**
- * Passes on the entries of a level and above, all that are for the record (`audit`), and nothing in them that is a credential. None is put there on purpose: what
- * an application throws, or a client writes, may hold one.
+ * Passes on the entries of a level and above, all that are for the record (`audit`), and nothing in them that is a
+ * credential. None is put there on purpose: what an application throws, or a client writes, may hold one.
  */
 export function guardLog(logger: Logger, from: LogLevel): Logger {
   return (entry) => {
@@ -33,9 +33,9 @@ export function guardLog(logger: Logger, from: LogLevel): Logger {
 }
 
 const secrets: readonly (readonly [pattern: RegExp, instead: string])[] = [
-  [/\bhfk_[\w-]+/g, "[redacted]"],
   [/\beyJ[\w-]+\.[\w-]+\.[\w-]*/g, "[redacted]"],
   [/\bhfk_[\w.-]+/g, "[redacted]"],
+  [/(?<![\w-])[\w-]{43}\.[a-z0-9]+-\d+\b/g, "[redacted]"],
   [/\b(Bearer|Basic) +[^\s"',;]+/gi, "$1 [redacted]"],
   [/([?&](?:ticket|token|access_token|api_key|key)=)[^&\s"']+/gi, "$1[redacted]"],
   [/\b((?:set-)?cookie["']?\s*[:=]\s*["']?)[^\s"',][^\n"']*/gi, "$1[redacted]"],

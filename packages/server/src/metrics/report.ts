@@ -79,6 +79,8 @@ export interface NodeReport {
     /** What the log in this process holds. */
     readonly log?: MemoryStats;
   };
+  /** Where the node authenticates. */
+  readonly access?: { readonly revocations: number; readonly tickets: number };
   /** Refusals by the limit that was reached. */
   readonly refusals: Readonly<Record<string, number>>;
   readonly drain: DrainReport;
@@ -201,6 +203,9 @@ export async function reportNode(node: Node): Promise<NodeReport> {
       ) as Record<BrokerOperation, number>,
       ...(node.memory === undefined ? {} : { log: node.memory.stats() }),
     },
+    ...(node.control === undefined
+      ? {}
+      : { access: { revocations: node.control.revocations.size, tickets: node.control.tickets.made } }),
     refusals: Object.fromEntries(refusals),
     drain: { told: census.moving, gone: goneElsewhere(node), stay: total - census.moving, ...node.drain?.stats },
   };
