@@ -1,7 +1,7 @@
 import type { MemoryStats } from "@holdfast/core/broker";
 import type { SessionState } from "@holdfast/core/server";
-import { filesMax } from "../files.ts";
 import type { DrainStats } from "../calm/drain.ts";
+import { filesMax } from "../files.ts";
 import type { Node } from "../node.ts";
 import { version } from "../version.ts";
 import { type BrokerOperation, brokerOperations } from "./broker-calls.ts";
@@ -207,6 +207,11 @@ export async function reportNode(node: Node): Promise<NodeReport> {
       ? {}
       : { access: { revocations: node.control.revocations.size, tickets: node.control.tickets.made } }),
     refusals: Object.fromEntries(refusals),
-    drain: { told: census.moving, gone: goneElsewhere(node), stay: total - census.moving, ...node.drain?.stats },
+    drain: {
+      told: census.moving,
+      gone: goneElsewhere(node),
+      stay: total - census.moving,
+      ...node.drain?.stats,
+    },
   };
 }
