@@ -22,11 +22,6 @@ export class TicketCount {
     this.#limits = limits;
   }
 
-  /** Those whose time is not over, as far as was looked. */
-  get size(): number {
-    return this.#made.size;
-  }
-
   /** Counts one more, unless a limit is reached. Who has no name counts with the node alone. */
   add(owner: string | undefined, now: number): TicketRefusal | undefined {
     const { ticketMs, ticketsMax, ticketsPerUserMax } = this.#limits;

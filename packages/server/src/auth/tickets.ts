@@ -94,11 +94,6 @@ export class Tickets implements Timed {
     return { ticket: `${secret}.${formatCursor(result.cursor)}`, expiresAt: until };
   }
 
-  /** How many were made here within the time for which each may wait. */
-  get made(): number {
-    return this.#count.size;
-  }
-
   /** What a ticket was traded for; it is used from now on. Rejects with `unauthenticated`, and as the broker does. */
   async redeem(text: string): Promise<Carried> {
     const { secret, place } = parseTicket(text);

@@ -93,20 +93,6 @@ export class NodeMetrics {
         () => (node.isLeaving ? 1 : 0),
       ],
       [
-        this.#gauge(
-          "holdfast_revocations",
-          "Revocations that are remembered, until no token could need them.",
-        ),
-        () => node.control?.revocations.size ?? 0,
-      ],
-      [
-        this.#gauge(
-          "holdfast_tickets",
-          "Tickets made here within the time for which each may wait, used or not.",
-        ),
-        () => node.control?.tickets.made ?? 0,
-      ],
-      [
         this.#counter(
           "holdfast_sockets_refused_total",
           "Sockets beyond connectionsMax, or the files that may be open.",
