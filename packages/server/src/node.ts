@@ -59,6 +59,8 @@ export interface Stats {
   readonly publishing: number;
   /** Bytes written to sessions that their clients have not taken. */
   readonly unsentBytes: number;
+  /** Somebody has asked for `/health/ready` within the last minute, and would notice if it were red. */
+  readonly watched?: true;
   /** How far this node has come with letting its clients go, once it does. */
   readonly drain?: DrainStats;
   /** What the log in this process holds, where the node has no other. */
@@ -369,6 +371,7 @@ export class Node {
       waiters: this.waiters.size,
       publishing: this.publishing,
       ...this.hubs.stats(),
+      ...(this.readiness.isWatched ? { watched: true as const } : {}),
       ...(this.drain === undefined ? {} : { drain: this.drain.stats }),
       ...(memory === undefined ? {} : { memory: memory.stats() }),
     };

@@ -1,6 +1,8 @@
 import { HoldfastError, toHoldfastError } from "@holdfast/protocol";
 import type { Node } from "./node.ts";
 
+/** Health checks come more often than this. */
+const watchedMs = 60_000;
 /** How long an answer holds: whoever asks more often hears it again, and the log is spared. */
 const freshMs = 1000;
 const soonMs = 1000;
@@ -47,8 +49,9 @@ export class Readiness {
     this.#watchedAt = performance.now();
   }
 
-  watchedWithin(ms: number): boolean {
-    return performance.now() - this.#watchedAt <= ms;
+  /** Whether somebody has done so lately. */
+  get isWatched(): boolean {
+    return performance.now() - this.#watchedAt <= watchedMs;
   }
 
   #begin(): void {

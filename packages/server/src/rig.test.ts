@@ -28,7 +28,7 @@ export async function settled(number: () => number): Promise<number> {
 }
 
 /** What is held; the rest counts what has happened, or is kept until the process ends. */
-type Held = Omit<Stats, "memory" | "connectionsRefused" | "filesExhausted" | "drain">;
+type Held = Omit<Stats, "memory" | "connectionsRefused" | "filesExhausted" | "drain" | "watched">;
 
 const nothing: Held = {
   connections: 0,
@@ -79,6 +79,7 @@ export async function startNode(
       connectionsRefused: _refused,
       filesExhausted: _exhausted,
       drain: _drained,
+      watched: _watched,
       ...held
     } = holdfast.stats();
     assert.deepEqual(held satisfies Held, nothing);

@@ -24,8 +24,6 @@ export interface DrainStats {
 }
 
 const noticeMsDefault = 5000;
-/** Health checks come more often than this. */
-const watchedMs = 60_000;
 export const deadlineMsDefault = 20_000;
 const spreadPerLinkMs = 5;
 const spreadMsMax = 15_000;
@@ -33,14 +31,18 @@ const spreadMsMax = 15_000;
 const turnsShare = 0.75;
 /** Whoever was asked to go has this long to do so once the last has been asked. */
 const moveGraceMs = 2000;
+/** By then whoever was asked to go has tried. */
+const triedMs = 500;
 /** From so many on it is believed that what they met elsewhere is what everybody would meet. */
 const telling = 20;
 /** Those who have no connection meanwhile come back at a time between this and twice as much. */
 const awayMs = 1000;
 const farewellPollMs = 20;
 
-/** How long a notice is, at most, where the options do not say. */
-export const noticeMsMost = ({ noticeMs = noticeMsDefault }: CloseOptions): number => noticeMs;
+/** How long a notice is, where there is somebody who would notice, or nobody. */
+export function noticeMsOf({ noticeMs }: CloseOptions, isWatched: boolean): number {
+  return noticeMs ?? (isWatched ? noticeMsDefault : 0);
+}
 
 /** One exit of a node: what is to be let go, and until when. */
 export class Drain {
@@ -78,8 +80,7 @@ export class Drain {
   /** Readiness is red, and everything is served as before. Rule CALM-1. */
   async notice(): Promise<void> {
     const { readiness } = this.#node;
-    const isWatched = readiness.watchedWithin(watchedMs);
-    await pause(this.#how.noticeMs ?? (isWatched ? noticeMsDefault : 0), this.#hurry.signal);
+    await pause(noticeMsOf(this.#how, readiness.isWatched), this.#hurry.signal);
     this.#deadline = performance.now() + (this.#how.deadlineMs ?? deadlineMsDefault);
   }
 
@@ -99,7 +100,7 @@ export class Drain {
     this.#clients = members.length;
     const spreadMs = this.#spreadFor(members.length);
     if (spreadMs === 0) return;
-    const told: Session[] = [];
+    const told: Told[] = [];
     const before = node.turnedAway;
     const { deadlineMs = deadlineMsDefault } = this.#how;
     const end = this.#deadline - deadlineMs * (1 - turnsShare);
@@ -114,7 +115,7 @@ export class Drain {
         if ("drain" in member) member.drain();
         else if (!member.moves) member.move(Math.round(awayMs * (1 + Math.random())), "drain", 0);
         else {
-          told.push(member);
+          told.push({ session: member, at: performance.now() });
           member.move(Math.round(Math.random() * stepMs), "drain", this.remainingMs);
         }
       },
@@ -161,13 +162,22 @@ export class Drain {
   }
 }
 
-function isHere({ isClosed }: Session): boolean {
-  return !isClosed;
+/** Who was asked to go, and when. */
+interface Told {
+  readonly session: Session;
+  readonly at: number;
+}
+
+function isHere({ session }: Told): boolean {
+  return !session.isClosed;
 }
 
 /** Whether those who were asked to go came back here: no other node answers, and waiting for that would help nobody. */
-function hasNowhereToGo(told: readonly Session[], turnedAway: number, sessions: number): boolean {
-  if (told.length === 0 || told.length < Math.min(telling, sessions)) return false;
-  const most = 0.9 * told.length;
-  return turnedAway >= most && told.filter(isHere).length >= most;
+function hasNowhereToGo(told: readonly Told[], turnedAway: number, sessions: number): boolean {
+  if (turnedAway === 0) return false;
+  const before = performance.now() - triedMs;
+  const tried = told.filter(({ at }) => at <= before);
+  if (tried.length === 0 || tried.length < Math.min(telling, sessions)) return false;
+  const most = 0.9 * tried.length;
+  return turnedAway >= most && tried.filter(isHere).length >= most;
 }

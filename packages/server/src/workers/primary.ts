@@ -5,7 +5,7 @@ import { createSecureContext } from "node:tls";
 import { type Broker, BrokerHost, MemoryBroker, type MemoryStats } from "@holdfast/core/broker";
 import { LobbyExchange } from "@holdfast/core/server";
 import { namespaceOf } from "@holdfast/protocol";
-import { type CloseOptions, deadlineMsDefault, noticeMsMost } from "../calm/drain.ts";
+import { type CloseOptions, deadlineMsDefault, noticeMsOf } from "../calm/drain.ts";
 import { ConfigurationError } from "../configuration-error.ts";
 import { Deadlines } from "../deadlines.ts";
 import type { Listening } from "../holdfast.ts";
@@ -101,6 +101,8 @@ class ClusterPrimary implements Primary, SlotHost {
   readonly #program: ClusterSettings;
   #giveUp: (error: Error) => void = () => {};
   #listen: ListenOptions = { port: 0 };
+  /** How long readiness is red, once it is known. */
+  #noticeMs: number | undefined;
   readonly #telling: PrimaryTelling;
   readonly #kill = () => {
     for (const slot of this.#slots) slot.kill();
@@ -218,6 +220,11 @@ class ClusterPrimary implements Primary, SlotHost {
     return { workers: await Promise.all(workers), followed: this.#host?.followed ?? 0, ...memory };
   }
 
+  async #isWatched(): Promise<boolean> {
+    const counts = await Promise.all(this.#slots.map((slot) => slot.ask("count", answerMs)));
+    return counts.some((stats) => stats?.watched === true);
+  }
+
   renewCertificate(certificate: Certificate): void {
     if (this.#listen.cert === undefined)
       throw new ConfigurationError(["These workers do not speak TLS, so they have no certificate to renew."]);
@@ -229,9 +236,12 @@ class ClusterPrimary implements Primary, SlotHost {
   }
 
   async close(options: CloseOptions = {}): Promise<void> {
-    const closed = Promise.all(this.#slots.map((slot) => slot.close(options)));
+    // A health check reaches one of them, and concerns all.
+    this.#noticeMs ??= noticeMsOf(options, await this.#isWatched());
+    const noticeMs = this.#noticeMs;
+    const closed = Promise.all(this.#slots.map((slot) => slot.close({ ...options, noticeMs })));
     const { deadlineMs = deadlineMsDefault } = options;
-    const timer = setTimeout(this.#kill, noticeMsMost(options) + deadlineMs + graceMs);
+    const timer = setTimeout(this.#kill, noticeMs + deadlineMs + graceMs);
     await closed;
     clearTimeout(timer);
     process.off("exit", this.#kill);
