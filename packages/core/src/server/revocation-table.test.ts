@@ -93,6 +93,13 @@ describe("revocations", () => {
     assert.deepEqual([second[0]?.at, table.after(second[0]?.cursor, 2)], [2000, []]);
     // A page of a log that was lost is no place in this one.
     assert.equal(table.after({ epoch: "old", offset: 999 }, 10).length, 3);
+    // What only the log before has said comes first, and once.
+    table.add({ ...revoked("user", "d"), cursor: { epoch: "new", offset: 1 } });
+    const pages: string[] = [];
+    for (let page = table.after(undefined, 2); page.length > 0; page = table.after(page.at(-1)?.cursor, 2)) {
+      pages.push(values(page).join(", "));
+    }
+    assert.deepEqual(pages, ["token b, session c", "user a, user d"]);
   });
 
   test("[REV-1] what a log that was recreated does not say is known", () => {

@@ -31,6 +31,9 @@ export class RevocationTable {
     session: new Map(),
   };
 
+  /** The log that was read last. */
+  #epoch: string | undefined;
+
   get size(): number {
     const { user, token, session } = this.#known;
     return user.size + token.size + session.size;
@@ -43,6 +46,7 @@ export class RevocationTable {
   /** Takes what the log says; what was said of the same before holds on where it reaches further. */
   add(said: KnownRevocation): void {
     const known = this.#known[said.kind];
+    this.#epoch = said.cursor.epoch;
     const before = known.get(said.value);
     // At the end, so that each map stays in the order of the log.
     known.delete(said.value);
@@ -72,23 +76,34 @@ export class RevocationTable {
     );
   }
 
-  /** Those behind a place in the log, in its order. */
+  /** Those behind a place in the log, in its order; first those that only a log before it has said. */
   after(cursor: Cursor | undefined, countMax: number): readonly KnownRevocation[] {
-    const isBehind = ({ cursor: { epoch, offset } }: KnownRevocation) =>
-      cursor === undefined || epoch !== cursor.epoch || offset > cursor.offset;
-    return this.#all()
-      .filter(isBehind)
-      .sort((one, other) => one.cursor.offset - other.cursor.offset)
+    return revocationKinds
+      .flatMap((kind) => this.#ofKindAfter(kind, cursor, countMax))
+      .sort((one, other) => this.#rank(one) - this.#rank(other) || one.cursor.offset - other.cursor.offset)
       .slice(0, countMax);
+  }
+
+  #ofKindAfter(kind: RevocationKind, cursor: Cursor | undefined, countMax: number): KnownRevocation[] {
+    const found: KnownRevocation[] = [];
+    for (const one of this.#known[kind].values()) {
+      if (found.length === countMax) break;
+      const { epoch, offset } = one.cursor;
+      const isBehind =
+        cursor === undefined || (epoch === cursor.epoch ? offset > cursor.offset : epoch === this.#epoch);
+      if (isBehind) found.push(one);
+    }
+    return found;
+  }
+
+  #rank({ cursor: { epoch } }: KnownRevocation): number {
+    return epoch === this.#epoch ? 1 : 0;
   }
 
   /** Those that the log of an epoch has not said. */
   notIn(epoch: string): readonly KnownRevocation[] {
-    return this.#all().filter(({ cursor }) => cursor.epoch !== epoch);
-  }
-
-  #all(): KnownRevocation[] {
-    return revocationKinds.flatMap((kind) => [...this.#known[kind].values()]);
+    const all = revocationKinds.flatMap((kind) => [...this.#known[kind].values()]);
+    return all.filter(({ cursor }) => cursor.epoch !== epoch);
   }
 }
 

@@ -138,3 +138,21 @@ test("[REV-2] what is written there and is no revocation is reported, and refuse
   assert.equal((await call(`${rig.url}/channels/a`, { headers: as({ user: "bob" }) })).status, 401);
   assert.equal(rig.log.filter(({ message }) => message.startsWith("A control log")).length >= 5, true);
 });
+
+test("[REV-9] the token of a connection that was closed by its id is revoked as soon as the log can be written", async (t) => {
+  const { broker, faults } = faultyBroker();
+  const rig = await startNode(t, { ...believing, broker });
+  const client = await SocketClient.open(t, `${rig.url}/connect`);
+  client.say(hello(ada, "a"));
+  const { session } = await client.message(0);
+  const now = Date.now();
+  const text = JSON.stringify({ session, at: now, until: now + 60_000 });
+  const closed = broker.append("holdfast.control:revocations", [{ payload: { encoding: "json", text } }]);
+  // What another node has said arrives; what this one has to add does not.
+  faults.set("append", "fail");
+  await closed;
+  assert.deepEqual(await client.closes(), { code: 4401, reason: "token_revoked" });
+  assert.equal((await call(`${rig.url}/channels/a`, { headers: as(ada) })).status, 200);
+  faults.clear();
+  while ((await call(`${rig.url}/channels/a`, { headers: as(ada) })).status === 200) await nextTurn(5);
+});

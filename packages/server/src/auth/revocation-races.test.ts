@@ -2,7 +2,16 @@ import assert from "node:assert/strict";
 import { connect } from "node:net";
 import { test } from "node:test";
 import type { Principal } from "@holdfast/core/server";
-import { call, post, type Rig, SocketClient, startNode, until } from "../rig.test.ts";
+import {
+  call,
+  faultyBroker,
+  post,
+  type Rig,
+  SocketClient,
+  StreamClient,
+  startNode,
+  until,
+} from "../rig.test.ts";
 import { ada, as, authorization, believing, changePermissions, hello, revoke, root } from "./people.test.ts";
 
 test("[REV-4] a principal that is found only after it was revoked is not let in, however long that took", async (t) => {
@@ -58,6 +67,32 @@ test("[REV-7] what is being allowed when it is revoked is refused, and leaves no
   const { json } = await call(`${url}/channels/a`, { headers: root });
   assert.deepEqual(json.events, []);
   assert.equal(holdfast.stats().readers, 0);
+});
+
+test("[REV-5] a stream whose right ends while it looks for its start is refused by its status", async (t) => {
+  const { broker, faults } = faultyBroker();
+  let may = true;
+  const rig = await startNode(t, {
+    ...believing,
+    broker,
+    authorize: ({ user }, _action, channel) => user === "root" || may || channel !== "a",
+  });
+  await call(`${rig.url}/channels/a`, { headers: root });
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const url = `${rig.url}/events?channel=a&channel=slow`;
+  const open = await StreamClient.open(t, `${rig.url}/channels/a`, { headers: as({ user: "bob" }) });
+  await open.receives("id:");
+  faults.set("follow", promise);
+  // One of its channels is followed already, the other is being opened.
+  const stream = call(url, { headers: { ...as(ada), Accept: "text/event-stream" } });
+  await until(() => rig.holdfast.stats().readers === 2);
+  may = false;
+  await changePermissions(rig, "ada");
+  await until(() => rig.holdfast.stats().readers === 1);
+  resolve();
+  const { status, json } = await stream;
+  assert.deepEqual([status, json.code], [403, "forbidden"]);
+  open.leave();
 });
 
 for (const [what, code, act] of [

@@ -28,6 +28,8 @@ export type RevocationTarget =
 
 /** How often those are forgotten whose time is over; until then they cost nothing but their memory. */
 const expireEveryMs = 60_000;
+/** How long after what could not be revoked it is tried again. */
+const retryMs = 1000;
 /** As long as any user id or claim may be. */
 const valueCharactersMax = 256;
 
@@ -110,9 +112,13 @@ export class Revocations implements Timed {
   ended({ tokenId }: Principal, connection: string): void {
     if (tokenId === undefined || this.#table.get("session", connection) === undefined) return;
     if (this.#table.get("token", tokenId) !== undefined) return;
-    this.add({ token: tokenId }).catch((error: unknown) =>
-      this.#failed("A token could not be revoked.", error),
-    );
+    this.add({ token: tokenId }).catch((error: unknown) => {
+      this.#failed(
+        "The token of a connection that was ended could not be revoked; that is tried again.",
+        error,
+      );
+      this.#host.node.deadlines.after(retryMs, () => this.ended({ tokenId }, connection));
+    });
   }
 
   /** Those behind a place in the log, and whether there are more. Rule REV-8. */

@@ -114,9 +114,11 @@ export class StreamSink extends BufferedSink {
   }
 
   override retract(): Retracted {
+    // Before it begins nothing leaves that is not to: it is answered by a status instead.
+    if (this.#wire === undefined) return "nothing";
     const became = super.retract();
     // The end of a coded stream vouches for all that was written to it.
-    if (became !== "dropped" || this.#coded === undefined || this.#wire === undefined) return became;
+    if (became !== "dropped" || this.#coded === undefined) return became;
     this.cut();
     return "cut";
   }
