@@ -34,7 +34,7 @@ Exit codes:
   1  a fault of this program             6  --if-match did not hold
   2  a mistake in what was given         7  events were lost, with --strict
   3  the server cannot be reached now    8  serve cannot listen there
-  4  not authenticated, or forbidden     130, 143  interrupted, terminated`;
+  4  not authenticated, or forbidden     129, 130, 143  hung up, interrupted, terminated`;
 
 /** The command line, with the commands that `args` may mean. */
 async function defineProgram(args: readonly string[]): Promise<Command> {
