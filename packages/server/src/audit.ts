@@ -56,9 +56,9 @@ export async function asAdmin<Result>(
     await node.gatekeeper.demandAdmin(principal, channel);
     result = await run({ note, confirm: () => standing.confirm("admin", channel) });
   } catch (thrown) {
-    node.audit({ ...entry, ...noted, outcome: toHoldfastError(thrown).code });
+    node.audit({ ...noted, ...entry, outcome: toHoldfastError(thrown).code });
     throw thrown;
   }
-  node.audit({ ...entry, ...noted });
+  node.audit({ ...noted, ...entry });
   return result;
 }

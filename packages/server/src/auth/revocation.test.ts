@@ -180,6 +180,22 @@ test("[REV-8] administrators revoke, and see what is revoked a page at a time; e
   );
 });
 
+test("[REV-8] what an administrator sends takes nobody else's place on the record", async (t) => {
+  const rig = await startNode(t, believing);
+  await revoke(rig, { user: "ada", by: "eve", act: "nothing" });
+  await revoke(rig, { by: "eve" });
+  await post(`${rig.url}/permissions/changed`, '{"user":{"by":"eve"}}', root);
+  const acts = rig.log.filter(({ audit }) => audit === true);
+  assert.deepEqual(
+    acts.map(({ act, by, outcome, user }) => [act, by, outcome, user]),
+    [
+      ["revoke", "root", "bad_message", undefined],
+      ["revoke", "root", "bad_message", undefined],
+      ["permissions.changed", "root", "bad_message", undefined],
+    ],
+  );
+});
+
 test("[REV-8] [BND-2] what cannot be revoked is refused with a sentence, and so is more than is remembered", async (t) => {
   const rig = await startNode(t, { ...believing, limits: { revocationsMax: 2 } });
   for (const body of [

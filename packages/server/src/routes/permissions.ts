@@ -10,7 +10,7 @@ export async function changePermissions(node: Node, exchange: Exchange): Promise
   const about = { act: "permissions.changed", channel: controlChannels.permissions };
   await asAdmin(node, exchange, about, async ({ note, confirm }) => {
     const { user } = await readFields(node, exchange);
-    note({ user });
+    if (typeof user === "string") note({ user });
     await confirm();
     await permissions.add(user);
   });

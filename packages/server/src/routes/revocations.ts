@@ -9,7 +9,7 @@ import {
 } from "@holdfast/protocol";
 import { asAdmin } from "../audit.ts";
 import type { Control } from "../auth/control.ts";
-import { formatRevocation, type RevocationTarget } from "../auth/revocations.ts";
+import { formatRevocation, type RevocationTarget, readTarget } from "../auth/revocations.ts";
 import { readBody } from "../body.ts";
 import type { Exchange } from "../exchange.ts";
 import { bodyKind } from "../media-type.ts";
@@ -45,12 +45,12 @@ export async function revoke(node: Node, exchange: Exchange): Promise<void> {
   const about = { act: "revoke", channel: controlChannels.revocations };
   const revoked = await asAdmin(node, exchange, about, async ({ note, confirm }) => {
     const { until, ...target } = await readFields(node, exchange);
-    note(target);
+    const { kind, value } = readTarget(target);
+    note({ [kind]: value });
     if (until !== undefined && typeof until !== "number") {
       throw new HoldfastError("bad_parameter", '"until" is a time in ms since 1970.');
     }
     await confirm();
-    // What it names is checked where it is taken, also for those who call from code.
     const answer = formatRevocation(await revocations.add(target as RevocationTarget, until));
     note(answer);
     return answer;
