@@ -129,3 +129,36 @@ test("[END-1] an end that comes on the next stream while its application still c
     assert.equal(seen, 3);
   }
 });
+
+for (const transport of ["websocket", "sse", "long-poll", "poll"] as const) {
+  test(`[EXP-1] [EXP-4] [CLI-11] over ${transport} tokens are renewed as they end, and nobody notices`, async () => {
+    const options = world({ clients: [{ transports: [transport], toleranceMs: 100 }], tokenLifeMs: 6000 });
+    const publishes = Array.from({ length: 300 }, () => [100, publish] as const);
+    const { violations, seen, counts } = await new World(options).run(steps([0, subscribe], ...publishes));
+    assert.deepEqual(violations, []);
+    assert.equal(seen, 300);
+    assert.deepEqual([counts.get("state recovering"), counts.get("state closed")], [undefined, 1]);
+    // In 30 s each token is renewed in the last quarter of its life.
+    if (transport === "websocket") {
+      assert.equal(counts.get('"welcome" over websocket'), 1, "in place");
+      assert.ok((counts.get('"renewed" over websocket') ?? 0) >= 4);
+    }
+    assert.ok(transport === "websocket" || (counts.get(`"welcome" over ${transport}`) ?? 0) > 4);
+  });
+
+  test(`[REV-4] [CLI-13] over ${transport} who is revoked, and given no other token, is closed until there is one`, async () => {
+    const options = world({ clients: [{ transports: [transport], toleranceMs: 100 }], tokenLifeMs: 60_000 });
+    const plan = steps(
+      [0, subscribe],
+      [2000, publish],
+      [1000, { do: "starve", client: 0, how: "repeats", forMs: 15_000 }],
+      [10, { do: "revoke", client: 0 }],
+      [3000, nothing],
+      [20_000, nothing],
+    );
+    const { violations, counts } = await new World(options).run(plan);
+    assert.deepEqual(violations, []);
+    assert.ok((counts.get("state closed") ?? 0) > 1);
+    assert.ok((counts.get("signed in anew") ?? 0) > 0);
+  });
+}
