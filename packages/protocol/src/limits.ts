@@ -39,9 +39,9 @@ export interface Limits {
   readonly authTimeoutMs: number;
   /** Connections of one node, upgraded and streaming ones included. */
   readonly connectionsMax: number;
-  /** Newcomers at a time of whom it is being found out who they are. Rule CALM-8. */
+  /** Newcomers at a time who wait to be let in, or of whom it is being found out who they are. Rule CALM-8. */
   readonly arrivalsMax: number;
-  /** How long a turn of the event loop may take while newcomers come, before more of them are refused; 0 refuses none. Rule CALM-8. */
+  /** How much work a turn of the event loop may be, in ms of processor time, before fewer newcomers are let in; 0 lets all in. Rule CALM-8. */
   readonly loopDelayMsMax: number;
   /** How old a WebSocket or event stream becomes before its client is asked to go elsewhere; 0 never asks. Rule CALM-4. */
   readonly connectionAgeMsMax: number;
@@ -116,8 +116,8 @@ export const defaultLimits: Limits = {
   tokenBytesMax: 16 * 1024,
   authTimeoutMs: 5000,
   connectionsMax: 15_000,
-  arrivalsMax: 2000,
-  loopDelayMsMax: 200,
+  arrivalsMax: 5000,
+  loopDelayMsMax: 100,
   connectionAgeMsMax: 3_600_000,
   connectionsPerUserMax: 1000,
   connectionsPerAddressMax: 1000,

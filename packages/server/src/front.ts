@@ -196,19 +196,19 @@ export class Front {
   /** Tells who asks without an upgrade whether one would be let in now: of a refused upgrade a page is shown nothing. Rule LIM-11. */
   #checkDoor({ request }: Exchange): void {
     const node = this.#node;
-    node.pressure.arrive();
-    node.pressure.arrived();
+    node.entrance.check();
     node.admit(node.clientOf(request));
   }
 
   /** Finds out who a newcomer is and begins to serve it, unless too many come. Rule CALM-8. */
   async #letIn<T>(begin: () => Promise<T>): Promise<T> {
-    const { pressure } = this.#node;
-    pressure.arrive();
+    const { entrance } = this.#node;
+    const turn = entrance.enter();
+    if (turn !== undefined) await turn;
     try {
       return await begin();
     } finally {
-      pressure.arrived();
+      entrance.left();
     }
   }
 

@@ -15,7 +15,7 @@ import { Control } from "./auth/control.ts";
 import { Gatekeeper } from "./auth/gatekeeper.ts";
 import { withDeadline } from "./broker-deadline.ts";
 import type { Drain, DrainStats } from "./calm/drain.ts";
-import { Pressure } from "./calm/pressure.ts";
+import { Entrance } from "./calm/entrance.ts";
 import { NodeCompression } from "./compression/node-compression.ts";
 import { Deadlines, type Timed } from "./deadlines.ts";
 import { drawText } from "./draw.ts";
@@ -129,7 +129,7 @@ export class Node {
   connections = 0;
   readonly refusals: RefusalCount;
   readonly #files: FileWatch;
-  readonly pressure: Pressure;
+  readonly entrance: Entrance;
   /** Goes away, and says so by its readiness; everything else is served as before. Rule CALM-1. */
   isLeaving = false;
   /** Lets its clients go: takes in nobody who would stay. Rule CALM-5. */
@@ -192,9 +192,10 @@ export class Node {
       onDelivered: this.meters.delivery.delivered,
     });
     this.readiness = new Readiness(this);
-    this.pressure = new Pressure({
+    this.entrance = new Entrance({
       limits: this.limits,
       now: () => performance.now(),
+      worked: loopWorkMs,
       nextTurn: setImmediate,
       random: Math.random,
       refused: (limit) => this.meters.refused(limit),
@@ -397,6 +398,12 @@ function aboutConnection({ session, traffic, socket, client }: Link): object {
     ...(address === undefined ? {} : { address }),
     ...(user === undefined ? {} : { user }),
   };
+}
+
+/** Processor time that this thread, and so its event loop, has taken. */
+function loopWorkMs(): number {
+  const { user, system } = process.threadCpuUsage();
+  return (user + system) / 1000;
 }
 
 /** Fine enough for the shortest deadline that is configured, and coarse enough to cost nothing. */
