@@ -55,7 +55,9 @@ function isCutLine(message: ConsoleMessage): boolean {
   const named = /^(?:WebSocket connection to|Access to fetch at) '(?<url>[^']+)'/.exec(text)?.groups?.url;
   const isFailure = named !== undefined || text.startsWith("Failed to load resource: ");
   const { host, pathname } = new URL(named ?? message.location().url);
-  return isFailure && host !== new URL(address).host && ["/connect", "/health/live"].includes(pathname);
+  if (!isFailure || pathname !== "/connect") return false;
+  // A client that waits for a WebSocket asks why by a request that is always refused. Rule LIM-11.
+  return host !== new URL(address).host || text.includes("405 (Method Not Allowed)");
 }
 
 const lane = (id: LaneId) => page.locator(`[data-lane="${id}"]`);

@@ -7,6 +7,9 @@ const probeMs = 250;
 /** Nobody is there who would notice, or nobody is to come back. */
 const atOnce = { noticeMs: 0, spreadMs: 0, deadlineMs: 1000 };
 
+/** The port that is for throwing away: nobody listens there. */
+const nowhere = "http://127.0.0.1:9";
+
 /** What a pool looks like right now. */
 export interface PoolReport {
   /** Of what was deployed last; counts from 1. */
@@ -24,7 +27,10 @@ export interface PoolOptions {
   changed(report: PoolReport): void;
 }
 
-/** The nodes behind one address, and their load balancer and operator: asks each whether it is ready, says who takes what comes, and replaces them. */
+/**
+ * The nodes behind one address, with what a load balancer and an operator do: asks each whether it is ready, says who
+ * takes what comes, and puts new ones in their places.
+ */
 export class Pool {
   readonly #options: PoolOptions;
   #instances: readonly Instance[] = [];
@@ -59,10 +65,13 @@ export class Pool {
   readonly pick = (): string => {
     const ready = this.#instances.filter(({ isReady }) => isReady);
     const among = ready.length > 0 ? ready : this.#instances;
-    return among[this.#turn++ % among.length]?.url ?? "http://127.0.0.1:9";
+    return among[this.#turn++ % among.length]?.url ?? nowhere;
   };
 
-  /** Puts a new node in the place of each, one after the other. Resolves when it is done; asked meanwhile, it is the same deploy. */
+  /**
+   * Puts a new node in the place of each, one after the other. Resolves when that is done; asked meanwhile, it is the same
+   * deploy. Rejects when a new one does not become ready: the old ones serve on.
+   */
   deploy(): Promise<void> {
     this.#deploying ??= this.#deploy().finally(() => {
       this.#deploying = undefined;

@@ -48,10 +48,12 @@ export class Visitors {
 
   /** What every node needs to know. */
   get access(): Access {
-    const secret = this.#tokenKey;
+    const keys = [{ secret: this.#tokenKey }];
+    // A revocation is remembered for as long as any token could live.
+    const lifetimeMsMax = (this.#lifeSeconds + 1) * 1000;
     // #region check
     return {
-      auth: { tokens: { keys: [{ secret }], audience, clockToleranceMs: 0 } },
+      auth: { tokens: { keys, audience, lifetimeMsMax, clockToleranceMs: 0 } },
       // Without a token: who asks on this machine reads a little.
       authenticate: (token, { headers }) =>
         token === undefined && isOwnHost(String(headers.host)) ? { grants: anonymous } : null,

@@ -95,7 +95,7 @@ export class VisitorView {
       dataset.verdict = "away";
       show("outcome", this.#farewell);
     } else if (this.#isBack) {
-      dataset.verdict = "kept";
+      dataset.verdict = this.#isKept ? "kept" : "broken";
       show("outcome", this.#welcome);
     }
   }
@@ -111,9 +111,15 @@ export class VisitorView {
   }
 
   get #welcome(): string {
-    const missed = formatCount(this.#sum(({ missed }) => missed));
-    const isKept = this.#lost === 0 && this.#repeated === 0;
-    return `Back. ${missed} events came meanwhile, and were read${isKept ? ": none lost, none repeated" : ""}.`;
+    const read = `Back. ${formatCount(this.#sum(({ missed }) => missed))} events came meanwhile, and were read`;
+    if (!this.#isKept) return `${read}, but not all: see what was lost or repeated.`;
+    const told = this.#sum(({ told }) => told);
+    if (told > 0) return `${read}; ${formatCount(told)} were gone from the log by then, as a gap has told.`;
+    return `${read}: none lost, none repeated.`;
+  }
+
+  get #isKept(): boolean {
+    return this.#lost === 0 && this.#repeated === 0;
   }
 }
 

@@ -48,10 +48,14 @@ export class Witness {
     return this.#ledger.judgement.seen;
   }
 
-  /** Events that did not come, whether that was told or not. */
+  /** Events that did not come, and nobody told so. */
   get lost(): number {
-    const { lost, told } = this.#ledger.judgement;
-    return lost + told;
+    return this.#ledger.judgement.lost;
+  }
+
+  /** Events that a gap told to be gone from the log: whoever is away for too long misses some. */
+  get told(): number {
+    return this.#ledger.judgement.told;
   }
 
   get repeated(): number {
