@@ -3,6 +3,7 @@ export type { AccessOptions, AccessRule } from "./auth/access-rules.ts";
 export { type ApiKey, createApiKey, type NewApiKey } from "./auth/api-keys.ts";
 export type { GrantForm } from "./auth/grant-form.ts";
 export type { AuthOptions, JwksOptions, TokenOptions, WebhookOptions } from "./auth/options.ts";
+export type { RevocationTarget } from "./auth/revocations.ts";
 export { signToken, type TokenContents } from "./auth/sign-token.ts";
 export type { TokenKey } from "./auth/token-keys.ts";
 export type { CloseOptions } from "./calm/drain.ts";
@@ -13,6 +14,7 @@ export {
   type Holdfast,
   type Listening,
   type PublishOptions,
+  type Revoked,
 } from "./holdfast.ts";
 export type { Certificate, ListenOptions } from "./listener.ts";
 export type { LogEntry, Logger, LogLevel } from "./log.ts";

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as nextTurn } from "node:timers/promises";
+import type { Broker } from "@holdfast/core/broker";
 import { call, faultyBroker, post, SocketClient, startNode } from "../rig.test.ts";
 import { ada, as, believing, changePermissions, hello, newBroker, revoke, root } from "./people.test.ts";
 
@@ -81,6 +82,30 @@ test("[REV-6] what nodes tell each other nobody reads or writes, whatever they m
     }
     assert.equal((await call(`${url}/health/ready`)).status, 200);
   }
+});
+
+test("[REV-1] what is said reaches a node also where the broker tells it nothing", async (t) => {
+  const log = newBroker();
+  const deaf: Broker = new Proxy(log, {
+    get: (_target, name) => {
+      const value: unknown = Reflect.get(log, name, log);
+      if (name === "follow") {
+        const hears = { appended: () => {}, closed: () => {}, disturbed: () => {} };
+        return (channel: string) => log.follow(channel, hears);
+      }
+      return typeof value === "function" ? value.bind(log) : value;
+    },
+  });
+  const first = await startNode(t, { ...believing, broker: log });
+  const second = await startNode(t, { ...believing, broker: deaf });
+  const client = await SocketClient.open(t, `${second.url}/connect`);
+  client.say(hello(ada, "a"));
+  await client.message(1);
+  assert.equal((await revoke(first, { user: "ada" })).status, 201);
+  assert.deepEqual(await client.closes(), { code: 4401, reason: "token_revoked" });
+  // What it says itself it has to look for as well.
+  assert.equal((await revoke(second, { user: "bob" })).status, 201);
+  assert.equal((await call(`${second.url}/channels/a`, { headers: as({ user: "bob" }) })).status, 401);
 });
 
 test("[REV-1] [REV-3] a log that was lost is told again what nodes know, and what they know holds meanwhile", async (t) => {
