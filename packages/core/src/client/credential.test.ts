@@ -271,6 +271,15 @@ test("[CLI-13] [EXP-4] renewals that are refused end nothing while the link live
   assert.deepEqual([rig.connection.state.type, rig.all("open").length], ["live", 1]);
 });
 
+test("[CLI-13] a new sign-in is heard at once, also while the client waits to ask again", () => {
+  const rig = refusedTwice();
+  const before = asked(rig);
+  rig.turn((connection, now) => connection.reauthenticate(now));
+  assert.equal(asked(rig), before + 1);
+  give(rig, "four");
+  assert.equal(auths(rig).at(-1), "four");
+});
+
 test("[CLI-13] without a link in use the next token that is refused closes", () => {
   const rig = refusedTwice();
   refuse(rig);

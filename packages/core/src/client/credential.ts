@@ -205,7 +205,7 @@ export class Credential {
     this.#refusals = 0;
     this.#askAt = undefined;
     this.#backoff.held(Infinity);
-    if (this.#token !== undefined) this.#ask();
+    if (this.#token !== undefined || this.#parts.isHeld()) this.#ask();
   }
 
   tick(): void {

@@ -165,6 +165,7 @@ describe("a conversation", () => {
     const [refusal] = client.sink.of("error");
     assert.deepEqual([refusal?.code, refusal?.retryAfterMs], ["rate_limited", 60_000]);
     assert.equal(client.told.at(-1), "error rate_limited");
+    assert.deepEqual([refusal?.limit, world.refusals], ["renewalsPerMinuteMax", ["renewalsPerMinuteMax"]]);
     await world.pass(60_000);
     client.say({ type: "auth", token: "good" });
     await world.settle();

@@ -200,7 +200,7 @@ export class Dialogue {
         session.publish(message.ref, message.channel, message.events, message.ifMatch);
         return;
       case "auth":
-        this.#renewals ??= new Renewals(this.#options.limits);
+        this.#renewals ??= new Renewals(this.#options.limits, (limit) => session.hubs.refused(limit));
         void session.during(
           this.#renewals.inTurn(this.#options.clock.now(), () => this.#renew(message.token)),
         );

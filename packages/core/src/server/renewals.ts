@@ -5,12 +5,15 @@ const windowMs = 60_000;
 /** The tokens that a client brings on one connection, of which only so many are looked at in a minute. Rule EXP-6. */
 export class Renewals {
   readonly #max: number;
+  readonly #refused: (limit: keyof Limits) => void;
   #since = Number.NEGATIVE_INFINITY;
   #count = 0;
   #last: Promise<void> = Promise.resolve();
 
-  constructor({ renewalsPerMinuteMax }: Limits) {
+  /** `refused` is told of each that is not looked at, and why. */
+  constructor({ renewalsPerMinuteMax }: Limits, refused: (limit: keyof Limits) => void) {
     this.#max = renewalsPerMinuteMax;
+    this.#refused = refused;
   }
 
   /**
@@ -37,6 +40,7 @@ export class Renewals {
       this.#count++;
       return undefined;
     }
+    this.#refused("renewalsPerMinuteMax");
     return new HoldfastError(
       "rate_limited",
       `A connection may bring ${this.#max} tokens in a minute (renewalsPerMinuteMax).`,
