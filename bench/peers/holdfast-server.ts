@@ -16,7 +16,11 @@ export async function serveHoldfast(
   options: HoldfastOptions = {},
 ): Promise<Served> {
   const kept = history === undefined ? {} : retaining(history);
-  const limits = { connectionsMax: Math.max(defaultLimits.connectionsMax, readers + spare) };
+  // A connection of the load generator says what those of a thousand users would.
+  const limits = {
+    connectionsMax: Math.max(defaultLimits.connectionsMax, readers + spare),
+    messagesPerSecond: 0,
+  };
   const holdfast = createHoldfast({ ...options, ...kept, limits, open: true, logger: () => {} });
   const { url } = await holdfast.listen({ port: 0 });
   return {

@@ -17,7 +17,12 @@ export async function serveWorkers(workers: number, { readers }: Setting): Promi
   // They are not dealt out evenly to the last. What one worker takes at most, its file descriptors say.
   const connectionsMax = readers + spare;
   const flags = ["--port", "0", "--workers", String(workers), "--log", "silent"];
-  const settings = ["--set", `limits.connectionsMax=${connectionsMax}`];
+  const settings = [
+    "--set",
+    `limits.connectionsMax=${connectionsMax}`,
+    "--set",
+    "limits.messagesPerSecond=0",
+  ];
   const program = await buildProgram();
   const child = spawn(process.execPath, [...holdfastFlags, program.path, "serve", ...flags, ...settings], {
     cwd: import.meta.dirname,
