@@ -62,6 +62,7 @@ export class Conversation {
       publishing.published(message.ref, message.results);
     } else if (message.type === "expiring") {
       credential.ending(link.token, message.inMs);
+      link.replaceAt = Math.min(link.replaceAt, credential.cookieEnding(message.inMs));
     } else if (message.type === "renewed") {
       this.#renewed(link, message.expiresInMs);
     } else {

@@ -152,6 +152,27 @@ test("[CLI-9] a token that is taken and refused in turns is no endless loop", ()
   assert.equal((starts.at(-1) ?? 0) - (starts.at(-2) ?? 0), 15_000, "half of the cap");
 });
 
+test("[CLI-11] before a cookie ends another link tries whether there is a newer one, once, make before break", () => {
+  for (const need of ["duplex", "receive"] as const) {
+    const rig = new Rig({ need });
+    rig.subscribe("a");
+    const first = rig.welcome();
+    rig.say(first, { type: "expiring", inMs: 40_000 });
+    beat(rig, 9_999, first);
+    assert.equal(rig.open.size, 1);
+    rig.advance(1);
+    assert.equal(rig.open.size, 2);
+    const second = rig.welcome();
+    assert.deepEqual([...rig.open.keys()], [second]);
+    // It is the same cookie.
+    beat(rig, 10_000, second);
+    rig.say(second, { type: "expiring", inMs: 20_000 });
+    beat(rig, 20_000, second);
+    assert.deepEqual([...rig.open.keys()], [second]);
+    assert.equal(rig.connection.state.type, "live");
+  }
+});
+
 test("[CLI-9] a cookie that has ended may have been replaced, which is tried once", () => {
   const rig = new Rig();
   rig.subscribe("a");

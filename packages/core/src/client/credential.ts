@@ -16,6 +16,9 @@ interface Parts {
 /** A token that the application has no newer one for is not asked for again sooner than this. */
 const sameAgainMs = 1000;
 
+/** Ends that are told with a smaller difference are the same one, told over a network. */
+const sameEndMs = 5000;
+
 /**
  * The token, and the asking for it: once for all who need it, before it ends, and never the same one again after it was
  * refused. Rules CLI-9 to CLI-13.
@@ -43,6 +46,8 @@ export class Credential {
   #refused: { readonly token: string; readonly code: ErrorCode } | undefined;
   /** Tokens refused in a row. */
   #refusals = 0;
+  /** When the cookie ends that another link was opened for. */
+  #cookieEndsAt = -Infinity;
   /** The server took a credential since it refused one. */
   #wasTaken = false;
   #askedAt: number | undefined;
@@ -106,6 +111,18 @@ export class Credential {
     // What is said of an older one came too late.
     if (this.#parts.anonymous || token !== this.#token || this.#isRenewing) return;
     this.#renewAt = Math.min(this.#renewAt, this.#now + inMs * this.#spread);
+  }
+
+  /**
+   * When to open another link, as the browser may have a newer cookie by then; `Infinity` where there is no cookie, or where
+   * one that ends at the same time was told of before.
+   */
+  cookieEnding(inMs: number): number {
+    const endsAt = this.#now + inMs;
+    const isKnown = Math.abs(endsAt - this.#cookieEndsAt) < sameEndMs;
+    if (!this.#parts.anonymous || isKnown) return Infinity;
+    this.#cookieEndsAt = endsAt;
+    return this.#now + (inMs * this.#parts.random()) / 2;
   }
 
   /** The application gave a token. Answers with an error when that one was refused just now, and none other can help. */

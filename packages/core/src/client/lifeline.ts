@@ -144,7 +144,8 @@ export class Lifeline {
     if (current.phase === "resting") return Infinity;
     // A poll that is not held answers soon, and the next one says what has changed.
     const isStale = current.stale && (!current.isPolled || current.waitMs > 0);
-    const dueAt = isStale || this.#isDoubtful ? -Infinity : (current.reconnectAt ?? Infinity);
+    const askedAt = Math.min(current.reconnectAt ?? Infinity, current.replaceAt);
+    const dueAt = isStale || this.#isDoubtful ? -Infinity : askedAt;
     return Math.max(dueAt, this.#renewAt);
   }
 

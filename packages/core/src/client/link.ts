@@ -61,6 +61,8 @@ export class Link {
   goodAt: number | undefined;
   heartbeatMs = Infinity;
   limits: ServerLimits | undefined;
+  /** When another one of its kind may do better, by a newer cookie. */
+  replaceAt = Infinity;
   /** The server wants it to come back at this time. */
   reconnectAt: number | undefined;
   /** What the server said before it ended its answer. */
