@@ -139,6 +139,7 @@ export class Node {
   drain: Drain | undefined;
   readonly #ownBroker: Broker | undefined;
   #sessions = 0;
+  #hasHinted = false;
   #requests = 0;
   #exposition: Exposition | undefined;
 
@@ -255,8 +256,20 @@ export class Node {
   /** Who sent a request, as far as that counts. */
   clientOf(request: IncomingMessage, { user }: Principal = {}): Client {
     const { proxies } = this;
+    if (!this.#hasHinted && request.headers["x-forwarded-for"] !== undefined) this.#hintAtProxy();
     const forwardedFor = proxies.isProxied(request) ? proxies.clientOf(request) : undefined;
     return { address: proxies.countedOf(request), forwardedFor, user };
+  }
+
+  /** Somebody says that it is a proxy: once that is worth a line, where nobody said whether there are any. */
+  #hintAtProxy(): void {
+    this.#hasHinted = true;
+    if (this.settings.trustedProxies !== undefined) return;
+    this.log({
+      level: "info",
+      message:
+        "Requests say that they come through a proxy, and none is trusted: X-Forwarded-For is ignored, and clients behind it count as one, or not at all. If there is one, name it in trustedProxies.",
+    });
   }
 
   /**

@@ -117,10 +117,11 @@ test("[LIM-9] [LIM-5] an address has as many as it may, and is the client's behi
 
 test("[LIM-9] what a stranger says of its address changes nothing, and neither does a neighbour's address unless nobody is a proxy", async (t) => {
   const limits = { connectionsPerAddressMax: 1 };
-  const { url } = await startNode(t, { ...signedIn, limits });
+  const { url, log } = await startNode(t, { ...signedIn, limits });
   for (let n = 0; n < 3; n++) {
     await (await SocketClient.open(t, `${url}/channels/a`, as("ada", from("203.0.113.1")))).message(0);
   }
+  assert.equal(log.filter(({ message }) => message.includes("trustedProxies")).length, 1, "told once");
   const alone = await startNode(t, { ...signedIn, limits, trustedProxies: [] });
   const first = new RawClient(t, alone.port).send(
     "GET /channels/a HTTP/1.1",
