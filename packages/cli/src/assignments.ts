@@ -17,7 +17,7 @@ const form = "looks like limits.heartbeatMs=5000 or namespaces.chat.retention.ev
  */
 function parseAssignment(text: string, where: string, mistakes: string[]): Assignment | undefined {
   const [, root, rest, value] =
-    /^(limits|memory|namespaces|compression|close|auth)\.([^=]+)=(.*)$/.exec(text) ??
+    /^(limits|memory|namespaces|compression|operations|close|auth)\.([^=]+)=(.*)$/.exec(text) ??
     /^(brokerDeadlineMs|compression|proxyHeader)()=(.*)$/.exec(text) ??
     [];
   const path = root === undefined || rest === undefined ? undefined : pathOf(root, rest);

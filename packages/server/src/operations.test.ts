@@ -72,6 +72,13 @@ test("[SEE-5] [CALM] a drain can be watched to its end, and then nothing listens
   await assert.rejects(fetch(`${operationsUrl}/health/live`));
 });
 
+test("[SEE-5] [BND-2] what is no port is refused with a sentence", () => {
+  for (const port of [-1, 65_536, 1.5, "9090"])
+    assert.throws(() => createHoldfast({ operations: { port: port as number } }), {
+      mistakes: ['The option "operations.port" must be a whole number from 0 to 65535.'],
+    });
+});
+
 test("[SEE-5] a port that is taken is told before anybody is served", async (t) => {
   const taken = createServer().listen(0, "127.0.0.1");
   await once(taken, "listening");

@@ -153,6 +153,8 @@ const wholeFrom = (min: number) => {
   const message = `must be a whole number from ${min} up`;
   return v.pipe(v.number(message), v.integer(message), v.minValue(min, message));
 };
+const aPort = "must be a whole number from 0 to 65535";
+const portNumber = v.pipe(v.number(aPort), v.integer(aPort), v.minValue(0, aPort), v.maxValue(65_535, aPort));
 const aFunction = v.custom<(...given: never[]) => unknown>(
   (value) => typeof value === "function",
   "must be a function",
@@ -236,7 +238,7 @@ const schema = v.strictObject({
   logLevel: v.optional(v.picklist(logLevels, `must be one of ${logLevels.join(", ")}`)),
   operations: v.optional(
     v.strictObject(
-      { port: wholeFrom(0), host: v.optional(v.string("must be a host name or an IP address")) },
+      { port: portNumber, host: v.optional(v.string("must be a host name or an IP address")) },
       "must be an object of settings",
     ),
   ),

@@ -17,17 +17,21 @@ const windowMsMin = 5000;
 /** Watches the event loop of this process: in C++, so that it costs JavaScript nothing. */
 export class LoopDelay {
   readonly #histogram = monitorEventLoopDelay({ resolution: resolutionMs });
-  #since = performance.now();
+  readonly #now: () => number;
+  #since: number;
   #utilization = performance.eventLoopUtilization();
   #last: LoopState | undefined;
 
-  constructor() {
+  /** `now` is in ms. */
+  constructor(now: () => number = () => performance.now()) {
+    this.#now = now;
+    this.#since = now();
     this.#histogram.enable();
   }
 
   /** Of the time since it was asked before, unless that was less than 5 s ago. */
   get state(): LoopState {
-    if (this.#last !== undefined && performance.now() - this.#since < windowMsMin) return this.#last;
+    if (this.#last !== undefined && this.#now() - this.#since < windowMsMin) return this.#last;
     const histogram = this.#histogram;
     const utilization = performance.eventLoopUtilization();
     const state: LoopState = {
@@ -38,7 +42,7 @@ export class LoopDelay {
       utilization: performance.eventLoopUtilization(utilization, this.#utilization).utilization,
     };
     this.#utilization = utilization;
-    this.#since = performance.now();
+    this.#since = this.#now();
     histogram.reset();
     this.#last = state;
     return state;
