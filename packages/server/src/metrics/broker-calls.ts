@@ -1,6 +1,7 @@
-import type { Broker } from "@holdfast/core/broker";
-import { payloadBytes, toHoldfastError } from "@holdfast/protocol";
+import type { AppendResult, Broker } from "@holdfast/core/broker";
+import { type Draft, payloadBytes, toHoldfastError } from "@holdfast/protocol";
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
+import { retellAll } from "./retell.ts";
 
 /** The calls that are counted: all that wait for an answer. */
 export const brokerOperations = [
@@ -21,23 +22,48 @@ const callSeconds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25,
 /** Channels of the node's own, which nobody publishes to. */
 const ownPrefix = "holdfast.";
 
+/** What became of the calls of one operation. Plain numbers: prom-client looks its labels up each time. */
+class Operation {
+  inFlight = 0;
+  readonly outcomes = new Map<string, number>();
+}
+
 /** The calls of one node to its broker, and what was published by them. */
 export class BrokerCalls {
-  readonly #inFlight = new Map<BrokerOperation, number>(brokerOperations.map((operation) => [operation, 0]));
-  readonly #calls: Counter<"operation" | "outcome">;
+  readonly #operations = new Map<BrokerOperation, Operation>(
+    brokerOperations.map((operation) => [operation, new Operation()]),
+  );
+  readonly #publishes = new Map<string, number>();
+  #events = 0;
+  #bytes = 0;
   readonly #seconds: Histogram<"operation">;
-  readonly #publishes: Counter<"outcome">;
-  readonly #events: Counter;
-  readonly #bytes: Counter;
 
   constructor(registry: Registry) {
     const registers = [registry];
-    this.#calls = new Counter({
-      name: "holdfast_broker_calls_total",
-      help: "Calls to the broker that have been answered, by operation and outcome: ok, or the code of the error.",
-      labelNames: ["operation", "outcome"],
-      registers,
-    });
+    const counter = <Label extends string>(
+      name: string,
+      help: string,
+      labelNames: Label[],
+      values: () => Iterable<readonly [Partial<Record<Label, string>>, number]>,
+    ) =>
+      new Counter({
+        name,
+        help,
+        labelNames,
+        registers,
+        collect() {
+          retellAll(this as Counter<Label>, values());
+        },
+      });
+    counter(
+      "holdfast_broker_calls_total",
+      "Calls to the broker that have been answered, by operation and outcome: ok, or the code of the error.",
+      ["operation", "outcome"],
+      () =>
+        [...this.#operations].flatMap(([operation, { outcomes }]) =>
+          Array.from(outcomes, ([outcome, count]) => [{ operation, outcome }, count] as const),
+        ),
+    );
     this.#seconds = new Histogram({
       name: "holdfast_broker_call_duration_seconds",
       help: "How long calls to the broker took, by operation; that of append is how long a publish waits for its acknowledgement.",
@@ -45,33 +71,38 @@ export class BrokerCalls {
       buckets: callSeconds,
       registers,
     });
+    const operations = this.#operations;
     new Gauge({
       name: "holdfast_broker_calls_in_flight",
       help: "Calls to the broker that are not answered yet, by operation.",
       labelNames: ["operation"],
       registers,
-      collect: gaugeOf(this.#inFlight),
+      collect() {
+        for (const [operation, { inFlight }] of operations) this.set({ operation }, inFlight);
+      },
     });
-    this.#publishes = new Counter({
-      name: "holdfast_publishes_total",
-      help: "Publishes that reached the broker, by outcome: appended, duplicate, or the code of the error.",
-      labelNames: ["outcome"],
-      registers,
-    });
-    this.#events = new Counter({
-      name: "holdfast_published_events_total",
-      help: "Events that were appended to logs through this node.",
-      registers,
-    });
-    this.#bytes = new Counter({
-      name: "holdfast_published_bytes_total",
-      help: "Payload bytes of the events that were appended through this node.",
-      registers,
-    });
+    counter(
+      "holdfast_publishes_total",
+      "Publishes that reached the broker, by outcome: appended, duplicate, or the code of the error.",
+      ["outcome"],
+      () => Array.from(this.#publishes, ([outcome, count]) => [{ outcome }, count]),
+    );
+    counter(
+      "holdfast_published_events_total",
+      "Events that were appended to logs through this node.",
+      [],
+      () => [[{}, this.#events]],
+    );
+    counter(
+      "holdfast_published_bytes_total",
+      "Payload bytes of the events that were appended through this node.",
+      [],
+      () => [[{}, this.#bytes]],
+    );
   }
 
   inFlight(operation: BrokerOperation): number {
-    return this.#inFlight.get(operation) ?? 0;
+    return this.#operations.get(operation)?.inFlight ?? 0;
   }
 
   /** The same broker, with every call counted and timed. */
@@ -80,7 +111,10 @@ export class BrokerCalls {
     return {
       name: broker.name,
       capabilities: broker.capabilities,
-      append: (channel, drafts, ifMatch) => this.#append(broker, channel, drafts, ifMatch),
+      append: (channel, drafts, ifMatch) => {
+        const answer = broker.append(channel, drafts, ifMatch);
+        return timed("append", answer, channel.startsWith(ownPrefix) ? undefined : this.#published(drafts));
+      },
       read: (channel, after, limits) => timed("read", broker.read(channel, after, limits)),
       before: (channel, count) => timed("before", broker.before(channel, count)),
       range: (channel) => timed("range", broker.range(channel)),
@@ -92,53 +126,49 @@ export class BrokerCalls {
     };
   }
 
-  readonly #timed = async <Answer>(operation: BrokerOperation, answer: Promise<Answer>): Promise<Answer> => {
+  /** `settled` is told the answer, or the code of the error. */
+  readonly #timed = async <Answer>(
+    operation: BrokerOperation,
+    answer: Promise<Answer>,
+    settled?: (answer: Answer | string) => void,
+  ): Promise<Answer> => {
     const startedAt = performance.now();
-    this.#count(operation, 1);
+    const counts = this.#operations.get(operation) ?? new Operation();
+    counts.inFlight++;
     let outcome = "ok";
     try {
-      return await answer;
+      const given = await answer;
+      settled?.(given);
+      return given;
     } catch (thrown) {
       outcome = toHoldfastError(thrown).code;
+      settled?.(outcome);
       throw thrown;
     } finally {
-      this.#count(operation, -1);
-      this.#calls.inc({ operation, outcome });
+      counts.inFlight--;
+      increase(counts.outcomes, outcome);
       this.#seconds.observe({ operation }, (performance.now() - startedAt) / 1000);
     }
   };
 
-  #count(operation: BrokerOperation, by: number): void {
-    this.#inFlight.set(operation, this.inFlight(operation) + by);
-  }
-
-  async #append(broker: Broker, ...given: Parameters<Broker["append"]>): ReturnType<Broker["append"]> {
-    const [channel, drafts] = given;
-    const answer = this.#timed("append", broker.append(...given));
-    if (channel.startsWith(ownPrefix)) return await answer;
-    try {
-      const appended = await answer;
-      let events = 0;
-      let bytes = 0;
-      for (const [index, { duplicate }] of appended.results.entries()) {
+  #published(drafts: readonly Draft[]): (answer: AppendResult | string) => void {
+    return (answer) => {
+      if (typeof answer === "string") {
+        increase(this.#publishes, answer);
+        return;
+      }
+      const before = this.#events;
+      for (const [index, { duplicate }] of answer.results.entries()) {
         const draft = drafts[index];
         if (duplicate || draft === undefined) continue;
-        events++;
-        bytes += payloadBytes(draft.payload);
+        this.#events++;
+        this.#bytes += payloadBytes(draft.payload);
       }
-      this.#publishes.inc({ outcome: events === 0 && drafts.length > 0 ? "duplicate" : "appended" });
-      this.#events.inc(events);
-      this.#bytes.inc(bytes);
-      return appended;
-    } catch (thrown) {
-      this.#publishes.inc({ outcome: toHoldfastError(thrown).code });
-      throw thrown;
-    }
+      increase(this.#publishes, this.#events === before ? "duplicate" : "appended");
+    };
   }
 }
 
-function gaugeOf(counts: ReadonlyMap<BrokerOperation, number>) {
-  return function collect(this: Gauge<"operation">): void {
-    for (const [operation, count] of counts) this.set({ operation }, count);
-  };
+function increase(counts: Map<string, number>, key: string): void {
+  counts.set(key, (counts.get(key) ?? 0) + 1);
 }

@@ -305,6 +305,45 @@ test("[SEE-2] [HTTP-3] where the node authenticates, metrics and stats take admi
   assert.equal((await call(`${url}/health/ready`)).status, 200);
 });
 
+test("[SEE-1] [AUTH-2] credentials are told by what they were, and how they came", async (t) => {
+  const rig = await startNode(t, {
+    authenticate: (token) => (token === "good" ? { user: "ada" } : null),
+    authorize: (_, action) => action === "read",
+  });
+  const bearer = (token: string) => ({ headers: { Authorization: `Bearer ${token}` } });
+  await call(`${rig.url}/channels/a`, bearer("good"));
+  await call(`${rig.url}/channels/a`, bearer("bad"));
+  await call(`${rig.url}/channels/a`);
+  const socket = await SocketClient.open(t, `${rig.url}/connect`);
+  socket.say({ ...hello(), token: "good" });
+  await socket.message(0);
+  const families = parseExposition(await rig.holdfast.metrics());
+  const checked = (result: string, carrier: string) =>
+    sumOf(families, "holdfast_authentications_total", { outcome: result, carrier });
+  assert.deepEqual(
+    [
+      checked("accepted", "header"),
+      checked("invalid", "header"),
+      checked("missing", "none"),
+      checked("accepted", "message"),
+    ],
+    [1, 1, 1, 1],
+  );
+});
+
+test("[SEE-1] [BND-2] a refusal counts under the limit that was its reason", async (t) => {
+  const rig = await startNode(t, {
+    limits: { connectionsMax: 1, subscriptionsMax: 1, streamChannelsMax: 1 },
+  });
+  const socket = await SocketClient.open(t, `${rig.url}/connect`);
+  socket.say(hello({ channel: "a" }, { channel: "b" }));
+  await until(() => socket.messages.some(({ code }) => code === "too_many_subscriptions"));
+  const families = parseExposition(await rig.holdfast.metrics());
+  assert.equal(sumOf(families, "holdfast_refusals_total", { limit: "subscriptionsMax" }), 1);
+  const { refusals } = await rig.holdfast.report();
+  assert.equal(refusals["subscriptionsMax"], 1);
+});
+
 async function outcome(answer: ReturnType<typeof call>): Promise<[number, string]> {
   const { status, json } = await answer;
   return [status, json.code];
