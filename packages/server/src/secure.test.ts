@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import type { IncomingMessage } from "node:http";
 import { type ClientHttp2Session, connect, type IncomingHttpHeaders } from "node:http2";
 import { request } from "node:https";
 import { before, type TestContext, test } from "node:test";
@@ -75,6 +76,15 @@ class Stream2 {
 
   leave(): void {
     this.#stream.close();
+  }
+
+  /** Takes nothing more until it is resumed. */
+  pause(): void {
+    this.#stream.pause();
+  }
+
+  resume(): void {
+    this.#stream.resume();
   }
 }
 
@@ -252,3 +262,50 @@ test("a certificate without its key is a mistake of configuration", async () => 
   });
   await holdfast.close();
 });
+
+for (const version of ["HTTP/2", "HTTP/1.1"] as const) {
+  test(`[REV-4] over TLS too nothing is sent to who was revoked that waits behind a stream nobody reads: ${version}`, async (t) => {
+    const { holdfast, url, port } = await startSecure(t, {
+      logger: () => {},
+      authenticate: (token) => (token === "ada" ? { user: "ada" } : null),
+      authorize: () => true,
+      limits: { connectionBufferBytesMax: 100_000_000, pageBytesMax: 50_000_000 },
+    });
+    const headers = { accept: "text/event-stream", authorization: "Bearer ada" };
+    let resume: () => Promise<string>;
+    if (version === "HTTP/2") {
+      const stream = new Stream2(open2(t, url), { ":path": "/channels/a", ...headers });
+      await stream.receives("id:");
+      stream.pause();
+      resume = async () => {
+        stream.resume();
+        return (await stream.ends()).text;
+      };
+    } else {
+      const outgoing = request(url, { path: "/channels/a", port, ca: cert, headers, agent: false }).end();
+      const [answer] = (await once(outgoing, "response")) as [IncomingMessage];
+      let text = "";
+      let isOver = false;
+      answer.setEncoding("utf8").on("data", (more: string) => {
+        text += more;
+      });
+      answer.on("error", () => {});
+      answer.on("close", () => {
+        isOver = true;
+      });
+      await until(() => text.includes("id:"));
+      answer.pause();
+      resume = async () => {
+        answer.resume();
+        await until(() => isOver);
+        return text;
+      };
+    }
+    for (let n = 1; n <= 80; n++) await holdfast.publish("a", `event ${n}! ${"x".repeat(250_000)}`);
+    await until(() => holdfast.stats().unsentBytes > 1_000_000);
+    await holdfast.revoke({ user: "ada" });
+    await until(() => holdfast.stats().sessions === 0);
+    const received = await resume();
+    assert.ok(!received.includes("event 80!"));
+  });
+}
