@@ -92,7 +92,7 @@ function hostIn(scheme: string, authority: string): string | undefined {
   return URL.canParse(url) ? new URL(url).host : undefined;
 }
 
-const readable = { "Access-Control-Expose-Headers": "ETag, Retry-After" };
+const readable = { "Access-Control-Expose-Headers": "ETag, Retry-After, X-Request-Id" };
 const anyOrigin = { ...readable, "Access-Control-Allow-Origin": "*" };
 /** A cache must not give one origin's answer to another. */
 const varies = { Vary: "Origin" };
