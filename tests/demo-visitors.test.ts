@@ -246,6 +246,33 @@ for (const [name, id] of [
   });
 }
 
+test("[MOVE] a page is there for a demo that was started anew, which knows nobody", async (t) => {
+  const first = new DemoProcess(0);
+  t.after(() => first.end());
+  const url = await first.address();
+  const page = await (await browser.newContext()).newPage();
+  page.setDefaultTimeout(30_000);
+  await page.goto(url);
+  await shows(page.locator("#chat-vitals"), /Live over WebSocket/);
+  const before = await nameOf(page);
+  await first.end();
+  await shows(page.locator("#chat-vitals"), /recovering/);
+  const second = new DemoProcess(Number(new URL(url).port));
+  t.after(() => second.end());
+  await second.address();
+  await page.waitForFunction((name) => {
+    const text = document.querySelector("#you-name")?.textContent ?? "";
+    return /^[a-z]+-\d{6}$/.test(text) && text !== name;
+  }, before);
+  for (const id of ["#machine-vitals", "#chat-vitals", "#badge-vitals"]) {
+    await shows(page.locator(id), /Live over/);
+  }
+  await page.locator('#verdict[data-verdict="kept"]').waitFor();
+  await page.context().close();
+  assert.equal(await second.end(), 0);
+  assert.equal(`${first.errors}${second.errors}`, "");
+});
+
 test("[AUTH] no token stands in the page's addresses, its markup or what it keeps", async () => {
   const page = await open();
   const urls: string[] = [];

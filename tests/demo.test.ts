@@ -387,6 +387,7 @@ test("[CALM] it ends when told to, and says so when its port is taken", async ()
   blocker.close();
   assert.equal(code, 1);
   assert.match(second.errors, new RegExp(`^Port ${port} is taken .* --port ${port + 1}\\n$`));
-  assert.equal(await demo.end(), 0);
+  const ended = await demo.end();
   assert.equal(demo.errors, "");
+  assert.equal(ended, 0);
 });

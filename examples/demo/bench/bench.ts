@@ -27,6 +27,7 @@ export class Bench {
   readonly #ticker: Ticker;
   readonly #storm: Storm;
   readonly #restarting = new Set<Lane>();
+  #isClosed = false;
 
   private constructor(holdfast: Holdfast, lanes: readonly Lane[]) {
     this.#holdfast = holdfast;
@@ -79,6 +80,7 @@ export class Bench {
 
   async close(): Promise<void> {
     this.#storm.end();
+    this.#isClosed = true;
     await this.#ticker.stop();
     await Promise.all([...this.#lanes.values()].map((lane) => lane.close()));
   }
@@ -98,6 +100,8 @@ export class Bench {
   }
 
   #tell(): void {
+    // A node that was being replaced is there only now.
+    if (this.#isClosed) return;
     const lanes = [...this.#lanes.values()].map((lane) => {
       return [lane.id, { ...lane.line.faults, restarting: this.#restarting.has(lane) }] as const;
     });

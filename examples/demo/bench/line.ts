@@ -14,6 +14,7 @@ export class Line {
   readonly #held = new Set<() => void>();
   readonly #only: Transport | undefined;
   #faults: Faults = sound;
+  #port = 0;
 
   private constructor(upstream: () => string, only: Transport | undefined) {
     this.#proxy = new ReverseProxy(upstream);
@@ -35,11 +36,12 @@ export class Line {
   static async open(upstream: () => string, port: number, only?: Transport): Promise<Line> {
     const line = new Line(upstream, only);
     await listen(line.#server, port).catch(() => listen(line.#server, 0));
+    line.#port = (line.#server.address() as AddressInfo).port;
     return line;
   }
 
   get port(): number {
-    return (this.#server.address() as AddressInfo).port;
+    return this.#port;
   }
 
   get faults(): Faults {

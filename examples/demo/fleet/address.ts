@@ -13,7 +13,9 @@ interface Served {
 
 /** Where visitors come: what is not the application's own is passed on to the nodes behind it. */
 export class Address {
-  readonly #server = createServer((request, response) => void this.#answer(request, response));
+  readonly #server = createServer((request, response) => {
+    this.#answer(request, response).catch(() => response.destroy());
+  });
   readonly #sockets = new Set<Socket>();
   /** A request may come before everything is there. */
   readonly #served = Promise.withResolvers<Served>();

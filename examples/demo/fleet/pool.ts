@@ -40,6 +40,7 @@ export class Pool {
   #started = 0;
   #turn = 0;
   #reported = "";
+  #isClosed = false;
 
   private constructor(options: PoolOptions) {
     this.#options = options;
@@ -130,13 +131,15 @@ export class Pool {
   #tell(): void {
     const { report } = this;
     const reported = JSON.stringify(report);
-    if (reported === this.#reported) return;
+    if (this.#isClosed || reported === this.#reported) return;
     this.#reported = reported;
     this.#options.changed(report);
   }
 
   async close(): Promise<void> {
-    await this.#deploying;
+    // One that fails has told so to whoever asked for it.
+    await this.#deploying?.catch(() => {});
+    this.#isClosed = true;
     clearInterval(this.#probing);
     await Promise.all(this.#instances.map((instance) => instance.leave(atOnce)));
   }

@@ -27,7 +27,8 @@ export async function startBadge(): Promise<void> {
   const meter = new Meter((reading) => badge.showReading(reading));
   const { origin } = location;
   const { fetch } = meter;
-  const { token, user } = visitor;
+  const { user } = visitor;
+  const token = visitor.source();
   // #region connect
   const client = connect(origin, { toleranceMs: 10_000, token, fetch });
   // #endregion

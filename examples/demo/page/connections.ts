@@ -2,16 +2,15 @@ import { connect } from "@holdfast/client";
 import { visitor } from "./visitor/visitor.ts";
 
 const origin = location.origin;
-const { token } = visitor;
 
 // #region listening
 /** Only the server speaks. */
-export const listening = connect(origin, { need: "receive", token });
+export const listening = connect(origin, { need: "receive", token: visitor.source() });
 // #endregion
 
 // #region talking
 /** Both sides speak. */
-export const talking = connect(origin, { need: "duplex", token });
+export const talking = connect(origin, { need: "duplex", token: visitor.source() });
 // #endregion
 
 for (const client of [listening, talking]) visitor.clients.add(client);

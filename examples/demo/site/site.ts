@@ -19,9 +19,10 @@ interface Asset {
   readonly entityTag: string;
 }
 
-function toAsset(name: string, content: string | Uint8Array): Asset {
+/** `policy` is what a browser keeps with the content, and takes anew only with that. */
+function toAsset(name: string, content: string | Uint8Array, policy = ""): Asset {
   const bytes = typeof content === "string" ? Buffer.from(content) : content;
-  const digest = createHash("sha256").update(bytes).digest("base64url").slice(0, 22);
+  const digest = createHash("sha256").update(bytes).update(policy).digest("base64url").slice(0, 22);
   return {
     bytes,
     mediaType: mediaTypes[extname(name)] ?? "application/octet-stream",
@@ -44,7 +45,7 @@ export class Site {
     const page = join(folder, "page");
     const assets = new Map<string, Asset>();
     const html = await readFile(join(page, "index.html"), "utf8");
-    assets.set("/", toAsset("index.html", await withSamples(html, folder)));
+    assets.set("/", toAsset("index.html", await withSamples(html, folder), connectSources.join(" ")));
     assets.set("/favicon.svg", toAsset("favicon.svg", await readFile(join(page, "favicon.svg"))));
     for (const [name, bytes] of await bundle(page)) assets.set(`/assets/${name}`, toAsset(name, bytes));
     return new Site(assets, connectSources);

@@ -34,7 +34,7 @@ class Reader {
       }
     }
     const { origin } = location;
-    const { token } = visitor;
+    const token = visitor.source();
     const options = { transports: ["websocket"], WebSocket: CountedWebSocket, token } as const;
     // #region read
     const client = connect(origin, options);

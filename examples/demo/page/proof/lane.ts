@@ -50,7 +50,7 @@ export class Lane {
 
   async read(url: string): Promise<void> {
     const { transports } = this.plan;
-    const { token } = visitor;
+    const token = visitor.source();
     // #region read
     const client = connect(url, { transports, toleranceMs, timing, token });
     client.on("state", () => this.#showState(client));

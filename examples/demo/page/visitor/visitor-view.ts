@@ -61,7 +61,7 @@ export class VisitorView {
     this.#section.dataset.signedIn = String(!isSignedOut);
     this.#revoke.hidden = isSignedOut;
     this.#signIn.hidden = !isSignedOut;
-    if (user !== "") show("name", user);
+    show("name", user);
     show("tokens", formatCount(tokens));
     show("claims", claims);
     this.#showLife();

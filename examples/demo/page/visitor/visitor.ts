@@ -13,14 +13,15 @@ interface Held extends Pass {
   readonly heldAt: number;
 }
 
-/** A token serves all connections that ask for one while this part of its life is left. */
-const freshPart = 0.7;
+/** A token is given to whoever asks for one while this part of its life is left. */
+const freshPart = 0.3;
 const retryMs = 1000;
 
 /** Who this tab is, and the token that says so. */
 export class Visitor {
   /** A tab of its own is a session of its own: signing it out leaves the others alone. */
   #tab = drawTab();
+  #user = "";
   #held: Held | undefined;
   #asking: Promise<string> | undefined;
   #isSignedOut = false;
@@ -33,7 +34,7 @@ export class Visitor {
   changed = () => {};
 
   get user(): string {
-    return this.#held?.user ?? "";
+    return this.#user;
   }
 
   get isSignedOut(): boolean {
@@ -54,15 +55,28 @@ export class Visitor {
     return JSON.stringify(JSON.parse(atob(base64)), null, 2);
   }
 
-  /** A token that is valid for a while: one request serves all connections that ask at about the same time. */
-  readonly token = (): Promise<string> => {
+  /**
+   * A source of tokens for one client. It gives another one each time, as the last may have been refused; what one client
+   * has fetched serves the others as well.
+   */
+  source(): () => Promise<string> {
+    let last: string | undefined;
+    return async () => {
+      last = await this.token(last);
+      return last;
+    };
+  }
+
+  /** A token that is valid for a while, and another than `instead`. */
+  token(instead?: string): Promise<string> {
     const { leftMs, ofMs } = this.life;
-    if (this.#held !== undefined && leftMs > ofMs * freshPart) return Promise.resolve(this.#held.token);
+    const held = this.#held?.token;
+    if (held !== undefined && held !== instead && leftMs > ofMs * freshPart) return Promise.resolve(held);
     this.#asking ??= this.#ask().finally(() => {
       this.#asking = undefined;
     });
     return this.#asking;
-  };
+  }
 
   async #ask(): Promise<string> {
     const tab = this.#tab;
@@ -72,6 +86,7 @@ export class Visitor {
       const pass = (await ask("/demo/token", { tab })) as Pass;
       // #endregion
       this.#held = { ...pass, heldAt: performance.now() };
+      this.#know(pass.user);
       this.tokens++;
       this.changed();
       return pass.token;
@@ -81,6 +96,12 @@ export class Visitor {
       // There is no other: a client that is given one again that was refused gives up.
       return this.#held.token;
     }
+  }
+
+  /** A demo that was started anew knows nobody: what the page shows of before is no more. */
+  #know(user: string): void {
+    if (this.#user !== "" && this.#user !== user) location.reload();
+    this.#user = user;
   }
 
   #signOut(): void {
