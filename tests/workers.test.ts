@@ -109,6 +109,36 @@ test("[GAP] [DUP] [ORD] [ACK] [MOVE-1] workers are killed again and again, and n
   );
 });
 
+test("[CALM-7] [ACK] all workers are let go under load, and what was acknowledged is in the log", async (t) => {
+  const log = new AuditedLog();
+  const { primary, url } = await start(t, log);
+  const { checker } = log;
+  let isOver = false;
+  const clients = channels.map(() => connect(url, { transports: ["websocket"], timing }));
+  const published = channels.map(async (channel, index) => {
+    const audit = checker.publisher(channel);
+    for (let ref = 0; !isOver; ref++) {
+      const id = `${channel}-${ref}`;
+      audit.publish(ref, channel, [{ payload: { encoding: "json", text: `${ref}` }, id }]);
+      try {
+        const result = await clients[index]?.publish(channel, ref, { id });
+        audit.published(ref, result === undefined ? [] : [result]);
+      } catch (error) {
+        audit.unpublished(ref, error as Error);
+      }
+    }
+  });
+  await until(() => checker.publishers.every(({ acknowledged }) => acknowledged > 50));
+  const { workers } = await primary.stats();
+  await primary.close({ spreadMs: 200 });
+  isOver = true;
+  for (const client of clients) client.close();
+  await Promise.all(published);
+  for (const { pid } of workers) assert.throws(() => process.kill(pid ?? 0, 0), { code: "ESRCH" });
+  for (const publisher of checker.publishers) publisher.checkFinal();
+  assert.deepEqual(checker.violations, []);
+});
+
 test("[SEE] connections are dealt out in turn, and each worker says what it holds", async (t) => {
   const { primary, url } = await start(t, new AuditedLog());
   const streams = await Promise.all(
