@@ -72,7 +72,7 @@ export const connectStorm: Scenario = {
   title: "Connect storm: everybody comes back at once",
   mayLose: true,
   about:
-    "All connections are cut at the same time, ten events are published, and a second later all clients come back, as fast as the listening socket takes them (200 connections of each load generator under way at a time). Clients resume from where they stood if their peer knows of that. 18,500 of the 20,000 clients are what one process with 20,000 file descriptors has room for. After a restart: `holdfast serve --workers 2`, whose workers are killed together; ten events are published when there are others, and then 20,000 clients of two load generators come back, every one at once, while 100 who are there read 20 events a second.",
+    "All connections are cut at the same time, ten events are published, and a second later all clients come back, as fast as the listening socket takes them (200 connections of each load generator under way at a time). Clients resume from where they stood if their peer knows of that. 18,500 of the 20,000 clients are what one process with 20,000 file descriptors has room for. After a restart: `holdfast serve --workers 2`, whose workers are killed together; ten events are published when there are others, and then 20,000 clients of two load generators come back, every one at once, while 100 who are there read two events a second.",
   bases: ["ws"],
   runsMax: 2,
   measures: [

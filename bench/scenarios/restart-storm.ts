@@ -6,7 +6,8 @@ import type { Observation, Place } from "../scenario.ts";
 
 const payloadBytes = 128;
 const missedEvents = 10;
-const eventsPerSecond = 20;
+/** Each goes to all who are back, so more would be a test of the fan-out. */
+const eventsPerSecond = 2;
 const clientsPerLoad = 10_000;
 /** `/metrics` looks at event loops no more often. */
 const metricsStaleMs = 5100;
