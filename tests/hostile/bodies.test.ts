@@ -59,7 +59,9 @@ const bodies: readonly RequestAttack[] = [
     })),
 ];
 
-test("[ERR-2] [POST-1] [POST-2] a server withstands bodies that were made to hurt", async (t) => {
+test("[ERR-2] [POST-1] [POST-2] a server withstands bodies that were made to hurt", {
+  concurrency: true,
+}, async (t) => {
   const siege = await Siege.lay(t, "plain");
   await besiege(t, siege, bodies.map(requestAttack), { atOnce: 12 });
 });

@@ -82,7 +82,9 @@ for (const [bed, attacks] of [
   ["secure", on("/connect")],
   ["attached", on("/channels/a")],
 ] as const) {
-  test(`[ERR-1] [ERR-2] a server withstands frames that break RFC 6455: ${bed}`, async (t) => {
+  test(`[ERR-1] [ERR-2] a server withstands frames that break RFC 6455: ${bed}`, {
+    concurrency: true,
+  }, async (t) => {
     const siege = await Siege.lay(t, bed);
     await besiege(t, siege, attacks.map(socketAttack), { atOnce: 16 });
   });
@@ -131,7 +133,7 @@ const inflating: readonly (readonly [name: string, ends: SocketAttack["ends"], .
   ],
 ];
 
-test("[ZIP-5] [ZIP-6] [ERR-2] a server withstands compression bombs", async (t) => {
+test("[ZIP-5] [ZIP-6] [ERR-2] a server withstands compression bombs", { concurrency: true }, async (t) => {
   const siege = await Siege.lay(t, "plain", { compression: true });
   const headers = ["Sec-WebSocket-Extensions: permessage-deflate"];
   const attacks = ["/connect", "/channels/a"].flatMap((path) =>

@@ -207,7 +207,9 @@ const packings: readonly SocketAttack[] = (
 }));
 
 for (const bed of ["plain", "workers"] as const) {
-  test(`[ERR-2] [SES-1] [SES-4] [SUB-6] a server withstands messages that were made to hurt: ${bed}`, async (t) => {
+  test(`[ERR-2] [SES-1] [SES-4] [SUB-6] a server withstands messages that were made to hurt: ${bed}`, {
+    concurrency: true,
+  }, async (t) => {
     const siege = await Siege.lay(t, bed);
     await besiege(t, siege, [...sessions, ...packings].map(socketAttack), { atOnce: 12 });
   });

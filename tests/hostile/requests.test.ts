@@ -270,7 +270,9 @@ const sequences: readonly RequestAttack[] = [
 ];
 
 for (const bed of ["plain", "secure", "attached", "workers"] as const) {
-  test(`[ERR-2] [HTTP-1] [HTTP-6] a server withstands requests as used to smuggle others: ${bed}`, async (t) => {
+  test(`[ERR-2] [HTTP-1] [HTTP-6] a server withstands requests as used to smuggle others: ${bed}`, {
+    concurrency: true,
+  }, async (t) => {
     const siege = await Siege.lay(t, bed);
     await besiege(t, siege, [...framings, ...targets, ...sequences].map(requestAttack), { atOnce: 12 });
   });

@@ -48,7 +48,7 @@ export class Siege {
   readonly target: Target;
   readonly #crowd: Crowd;
   readonly #before: Held;
-  readonly #heapBytes: number;
+  #heapBytes: number;
   #attacks = 0;
 
   private constructor(target: Target, crowd: Crowd, before: Held, heapBytes: number) {
@@ -105,6 +105,11 @@ export class Siege {
       return JSON.stringify(now) === JSON.stringify(before);
     };
     await soon("everything as before", isAsBefore).catch(() => assert.deepEqual(now, before));
+  }
+
+  /** What is in memory now is what may be there. */
+  async settle(): Promise<void> {
+    this.#heapBytes = await this.target.heapBytes();
   }
 
   /** Fails when all of it has left more in memory than it may. */

@@ -127,17 +127,6 @@ export class Target {
     });
   }
 
-  /** Publishes text, on a connection that is kept for more. */
-  async post(path: string, text: string): Promise<void> {
-    const response = await fetch(new URL(path, this.serving.plain), {
-      method: "POST",
-      headers: { "Content-Type": "text/plain" },
-      body: text,
-    });
-    await response.text();
-    assert.equal(response.status, 201);
-  }
-
   // biome-ignore lint/suspicious/noExplicitAny: tests look into events of every shape.
   async events(channel: string): Promise<any[]> {
     const { text } = await this.get(`/channels/${channel}`);
