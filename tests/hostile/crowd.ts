@@ -36,10 +36,15 @@ export class Crowd {
     const { epoch, offset } = parseCursor(JSON.parse(text).cursor);
     const crowd = new Crowd(new TruthLog(channel, epoch, offset));
     const url = (target.serving.secure ?? target.serving.plain).replace("127.0.0.1", "localhost");
-    for (const transport of transports) crowd.#read(url, transport, options);
-    await until(() => crowd.#checker.readers.every(({ position }) => position !== undefined));
-    crowd.#publish(url, options);
-    await crowd.rest();
+    try {
+      for (const transport of transports) crowd.#read(url, transport, options);
+      await until(() => crowd.#checker.readers.every(({ position }) => position !== undefined));
+      crowd.#publish(url, options);
+      await crowd.rest();
+    } catch (error) {
+      crowd.leave();
+      throw error;
+    }
     return crowd;
   }
 
