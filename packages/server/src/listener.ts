@@ -8,6 +8,7 @@ import { HoldfastError } from "@holdfast/protocol";
 import { ConfigurationError } from "./configuration-error.ts";
 import { type Room, roomFor } from "./files.ts";
 import type { Front } from "./front.ts";
+import { lendToHttp2 } from "./http2-sockets.ts";
 import { LentSocket } from "./lent-socket.ts";
 import { SocketGate } from "./limits/socket-gate.ts";
 import { thrownField } from "./log.ts";
@@ -169,6 +170,7 @@ function secureServer(
   // It has this of Node's servers of HTTP/1.1, and does not take it from their options.
   const http1Server = server as unknown as Pick<ServerOptions, "shouldUpgradeCallback">;
   http1Server.shouldUpgradeCallback = options.shouldUpgradeCallback;
+  lendToHttp2(server);
   // Heartbeats keep a connection with streams from ever being idle.
   server.setTimeout(Math.max(2 * keepAliveTimeoutMs, 3 * heartbeatMs));
   return server;
