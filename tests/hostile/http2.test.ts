@@ -46,7 +46,8 @@ const refusedStream = { reset: [protocolError, 7, calm, internalError] };
 const post = (channel: string, ...more: (readonly [string, string])[]) =>
   headersOf(`/channels/${channel}`, "POST", [["content-type", "text/plain"], ...more]);
 
-const attacks: readonly Http2Attack[] = [
+/** What keeps a server busy for a moment, in which it is late for others. */
+const storms: readonly Http2Attack[] = [
   {
     name: "streams that are begun and taken back, thousands of them",
     sends: () =>
@@ -77,6 +78,9 @@ const attacks: readonly Http2Attack[] = [
     ],
     ends: broken,
   },
+];
+
+const attacks: readonly Http2Attack[] = [
   {
     name: "a few bytes that stand for many headers",
     sends: () => [
@@ -285,6 +289,7 @@ test("[ERR-2] [BND-2] [POST-3] a server withstands what HTTP/2 makes possible", 
   concurrency: true,
 }, async (t) => {
   const siege = await Siege.lay(t, "secure");
+  await besiege(t, siege, [...storms, ...storms].map(http2Attack), { atOnce: 8 });
   await besiege(t, siege, attacks.map(http2Attack), { atOnce: 8 });
   await besiege(t, siege, floods);
 });

@@ -184,7 +184,9 @@ export class Exchange {
       this.#endWithoutBody();
     }
     if (this.isHttp2 && this.#node.isLeaving) this.#endHttp2();
-    if (length !== undefined && length > this.#node.limits.connectionBufferBytesMax) this.#watch();
+    // On one connection of HTTP/2 there may be hundreds of answers, each too small to matter by itself.
+    const most = this.isHttp2 ? 0 : this.#node.limits.connectionBufferBytesMax;
+    if (length !== undefined && length > most) this.#watch();
   }
 
   /** As `Connection: close` says it: what is asked next is asked on another connection. RFC 9113 §6.8. */

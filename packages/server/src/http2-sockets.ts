@@ -1,6 +1,7 @@
-import type { Http2SecureServer, Http2Session } from "node:http2";
+import type { Http2SecureServer, Http2Session, ServerHttp2Stream } from "node:http2";
 import type { TLSSocket } from "node:tls";
 import { LentSocket } from "./lent-socket.ts";
+import type { Node } from "./node.ts";
 
 /** A TLS socket as `node:http2` is given it: as any other stream. */
 class LentTlsSocket extends LentSocket {
@@ -32,5 +33,31 @@ export function lendToHttp2(server: Http2SecureServer): void {
     const wrapped = socket as Wrapped;
     const { stream } = wrapped;
     if (stream !== undefined) wrapped._peername = { address: stream.remoteAddress, port: stream.remotePort };
+  });
+}
+
+/**
+ * Ends connections of HTTP/2 on which nothing is asked: nothing at all in the time for headers, or no more for as long as a connection
+ * is kept. Neither pings nor headers that never come to an end keep one open. Rules ERR-2, BND-2.
+ */
+export function endIdleSessions(server: Http2SecureServer, { deadlines, limits }: Node): void {
+  server.on("session", (session: Http2Session) => {
+    let streams = 0;
+    const end = () => {
+      session.close();
+      // Who does not take its farewell is not waited for.
+      cancel = deadlines.after(limits.headersTimeoutMs, () => session.destroy());
+    };
+    let cancel = deadlines.after(limits.headersTimeoutMs, end);
+    const closed = () => {
+      streams--;
+      if (streams === 0 && !session.destroyed) cancel = deadlines.after(limits.keepAliveTimeoutMs, end);
+    };
+    session.on("stream", (stream: ServerHttp2Stream) => {
+      cancel();
+      streams++;
+      stream.once("close", closed);
+    });
+    session.once("close", () => cancel());
   });
 }

@@ -8,7 +8,7 @@ import { HoldfastError } from "@holdfast/protocol";
 import { ConfigurationError } from "./configuration-error.ts";
 import { type Room, roomFor } from "./files.ts";
 import type { Front } from "./front.ts";
-import { lendToHttp2 } from "./http2-sockets.ts";
+import { endIdleSessions, lendToHttp2 } from "./http2-sockets.ts";
 import { LentSocket } from "./lent-socket.ts";
 import { SocketGate } from "./limits/socket-gate.ts";
 import { thrownField } from "./log.ts";
@@ -171,6 +171,7 @@ function secureServer(
   const http1Server = server as unknown as Pick<ServerOptions, "shouldUpgradeCallback">;
   http1Server.shouldUpgradeCallback = options.shouldUpgradeCallback;
   lendToHttp2(server);
+  endIdleSessions(server, node);
   // Heartbeats keep a connection with streams from ever being idle.
   server.setTimeout(Math.max(2 * keepAliveTimeoutMs, 3 * heartbeatMs));
   return server;
