@@ -206,12 +206,12 @@ export class Gatekeeper {
   /** Taken before it is found out what somebody may do, for when that takes effect much later. Rule REV-7. */
   standingOf(principal: Principal): Standing {
     const { control, clock } = this.#context;
-    const version = control?.permissions.version;
+    const version = this.#permissionsVersion;
     return {
       confirm: async (action, channel) => {
         checkCurrent(principal, clock.now());
         control?.check(principal);
-        if (control?.permissions.version === version) return;
+        if (this.#permissionsVersion === version) return;
         if (action === "admin") await this.demandAdmin(principal, channel);
         else await this.demand(principal, action, channel);
       },
@@ -289,16 +289,22 @@ export class Gatekeeper {
 
   /** What somebody may do who may be here, with channels that are not the nodes' own. Rules REV-3, REV-6. */
   #authorize(principal: Principal, action: Action, channel: string): boolean | Promise<boolean> {
-    const { control } = this.#context;
     checkNotReserved(channel);
-    control?.check(principal);
+    this.#context.control?.check(principal);
+    const version = this.#permissionsVersion;
     const answer = this.#allows(principal, action, channel);
     if (!isPromise(answer)) return answer;
     return answer.then((isAllowed) => {
-      // It may have taken its time.
-      control?.check(principal);
+      // It may have taken its time, and be the answer to how it was before.
+      if (this.#permissionsVersion !== version) return this.#authorize(principal, action, channel);
+      this.#context.control?.check(principal);
       return isAllowed;
     });
+  }
+
+  /** Another one than before says that what was heard of rights may not hold any more. */
+  get #permissionsVersion(): number | undefined {
+    return this.#context.control?.permissions.version;
   }
 
   /** The sum of all that allows something; nothing takes a right away. Rule AUTH-13. */

@@ -130,3 +130,91 @@ for (const [what, code, act] of [
     assert.deepEqual((await call(`${url}/channels/a`, { headers: root })).json.events, []);
   });
 }
+
+/** What is read while `fault` holds it up, and how it is asked for. */
+const slowReads = [
+  ["a page", "", "before"],
+  ["a page behind a cursor", "?after=oldest", "read"],
+  ["a page that is awaited", "?after=oldest&wait=5", "read"],
+  ["the state", "/state", "state"],
+] as const;
+
+for (const [what, path, fault] of slowReads) {
+  test(`[REV-11] ${what} is not given to whom it was taken from while the log was being read`, async (t) => {
+    const { broker, faults } = faultyBroker();
+    const without = new Set<string>();
+    const asked = new Set<string>();
+    const rig = await startNode(t, {
+      ...believing,
+      broker,
+      authorize: ({ user = "" }) => {
+        asked.add(user);
+        return !without.has(user);
+      },
+    });
+    await post(`${rig.url}/channels/a`, '"secret"', root);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    faults.set(fault, promise);
+    const answers = ["ada", "bob", "eve"].map((user) =>
+      call(`${rig.url}/channels/a${path}`, { headers: as({ user, issuedAt: 1000 }) }),
+    );
+    // What comes next is the log's to answer.
+    await until(() => ["ada", "bob", "eve"].every((user) => asked.has(user)));
+    without.add("bob");
+    await changePermissions(rig, "bob");
+    await revoke(rig, { user: "ada" });
+    resolve();
+    const [revoked, forbidden, given] = await Promise.all(answers);
+    assert.deepEqual([revoked?.status, revoked?.json.code], [401, "token_revoked"]);
+    assert.deepEqual([forbidden?.status, forbidden?.json.code], [403, "forbidden"]);
+    assert.match(given?.text ?? "", /secret/);
+    assert.doesNotMatch(`${revoked?.text}${forbidden?.text}`, /secret/);
+  });
+}
+
+test("[REV-11] members whom other nodes still name are not told to whom that was taken from meanwhile", async (t) => {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  let asked = 0;
+  const rig = await startNode(t, {
+    ...believing,
+    neighbours: {
+      join: () => {},
+      tell: () => {},
+      members: async () => {
+        asked++;
+        await promise;
+        return [];
+      },
+    },
+  });
+  const members = call(`${rig.url}/channels/a/presence`, { headers: as(ada) });
+  await until(() => asked === 1);
+  await revoke(rig, { user: "ada" });
+  resolve();
+  assert.equal((await members).json.code, "token_revoked");
+});
+
+test("[REV-5] an answer that the application gave before a right changed does not count after it", async (t) => {
+  const answers: ((isAllowed: boolean) => void)[] = [];
+  const rig = await startNode(t, {
+    ...believing,
+    authorize: ({ user }, action) => {
+      if (user === "root" || action === "read") return true;
+      return new Promise((resolve) => answers.push(resolve));
+    },
+  });
+  const socket = await SocketClient.open(t, `${rig.url}/connect`);
+  socket.say(hello(ada, "a"));
+  await socket.message(1);
+  socket.say({ type: "publish", ref: 1, channel: "a", events: [{ data: 1 }] });
+  const signalled = post(`${rig.url}/channels/a/signals`, '{"data":1}', as(ada));
+  await until(() => answers.length === 2);
+  await changePermissions(rig, "ada");
+  for (const answer of answers.splice(0)) answer(true);
+  await until(() => answers.length === 2);
+  for (const answer of answers) answer(false);
+  const { type, ref, code } = await socket.message(2);
+  assert.deepEqual({ type, ref, code }, { type: "error", ref: 1, code: "forbidden" });
+  assert.equal((await signalled).json.code, "forbidden");
+  assert.deepEqual((await call(`${rig.url}/channels/a`, { headers: root })).json.events, []);
+});

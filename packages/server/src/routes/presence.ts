@@ -5,9 +5,14 @@ import { parseParameters } from "../parameters.ts";
 
 /** `GET /channels/{channel}/presence`: who is here. Rule PRS-1. */
 export async function listMembers(node: Node, exchange: Exchange, channel: string): Promise<void> {
-  const principal = await node.gatekeeper.principalOf(exchange.request);
-  await node.gatekeeper.demand(principal, "read", channel);
+  const { gatekeeper } = node;
+  const principal = await gatekeeper.principalOf(exchange.request);
+  const standing = gatekeeper.standingOf(principal);
+  await gatekeeper.demand(principal, "read", channel);
   parseParameters(exchange.query, []);
-  const text = JSON.stringify({ channel, members: await node.hubs.census(channel) });
+  const members = await node.hubs.census(channel);
+  // The other nodes may have taken their time.
+  await standing.confirm("read", channel);
+  const text = JSON.stringify({ channel, members });
   exchange.answerContent(new Content(text));
 }

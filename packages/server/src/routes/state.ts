@@ -6,10 +6,14 @@ import { parseParameters } from "../parameters.ts";
 
 /** `GET /channels/{channel}/state`: the newest event of each key. Rules STATE-1, STATE-2. */
 export async function readState(node: Node, exchange: Exchange, channel: string): Promise<void> {
-  const principal = await node.gatekeeper.principalOf(exchange.request);
-  await node.gatekeeper.demand(principal, "read", channel);
+  const { gatekeeper } = node;
+  const principal = await gatekeeper.principalOf(exchange.request);
+  const standing = gatekeeper.standingOf(principal);
+  await gatekeeper.demand(principal, "read", channel);
   parseParameters(exchange.query, []);
   const { epoch, to, events, truncatedAt } = await node.hubs.state(channel);
+  // The log may have taken its time.
+  await standing.confirm("read", channel);
   const newest = withinBytes(events, node.limits.stateBytesMax);
   if (newest.length < events.length) node.meters.refused("stateBytesMax");
   const isTruncated = truncatedAt > 0 || newest.length < events.length;

@@ -18,6 +18,8 @@ export async function answerHeldPage(
   const until = Math.min(longest, principal.expiresAt ?? longest);
   const standing = node.gatekeeper.standingOf(principal);
   let page = await readPage(node, request);
+  // The log may have taken its time.
+  await standing.confirm("read", request.channel);
   let wanted = request;
   let wasHeld = false;
   while (tellsNothing(exchange, page) && node.clock.now() < until && !(wasHeld && node.isDraining)) {
@@ -26,10 +28,11 @@ export async function answerHeldPage(
     await hold({ node, exchange, client, principal }, { channel: request.channel, after: page.to, until });
     if (exchange.isGone) return;
     wasHeld = true;
+    const next = await readPage(node, wanted);
     // What has come since is not this principal's to read any more: the answer is the page that it had.
     if (!isCurrent(principal, node.clock.now())) break;
     await standing.confirm("read", request.channel);
-    page = await readPage(node, wanted);
+    page = next;
   }
   answerPage(node, exchange, page, isGiven(request));
 }
