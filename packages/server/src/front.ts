@@ -258,7 +258,10 @@ export class Front {
       const client = node.clientOf(request);
       node.admit(client);
       const open = await this.#letIn(() =>
-        openWebSocket(node, request, target.found.channelText, target.query),
+        openWebSocket(node, request, client, {
+          channelText: target.found.channelText,
+          query: target.query,
+        }),
       );
       socket.off("error", fail);
       if (socket.destroyed) return;

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import { HoldfastError, quoted, subprotocols } from "@holdfast/protocol";
+import type { Client } from "./limits/admission.ts";
 import type { Node } from "./node.ts";
 import { parseParameters, startOf } from "./parameters.ts";
 import { channelOf } from "./routes.ts";
@@ -11,17 +12,17 @@ type Open = (opened: Opened) => void;
 /**
  * Checks all that the request alone can tell before a WebSocket is opened. Rules SES-5, WSP-4, AUTH-1.
  *
- * `channelText` is undefined for `/connect`.
+ * `channelText` is undefined for `/connect`. Who `client` is stands in it from then on, where that is known.
  */
 export async function openWebSocket(
   node: Node,
   request: IncomingMessage,
-  channelText: string | undefined,
-  query: string,
+  client: Client,
+  { channelText, query }: { readonly channelText: string | undefined; readonly query: string },
 ): Promise<Open> {
   return channelText === undefined
     ? await openSession(node, request, query)
-    : await openChannel(node, request, channelOf(channelText), query);
+    : await openChannel(node, request, client, { channel: channelOf(channelText), query });
 }
 
 function offeredSubprotocols(request: IncomingMessage): string[] {
@@ -50,8 +51,8 @@ async function openSession(node: Node, request: IncomingMessage, query: string):
 async function openChannel(
   node: Node,
   request: IncomingMessage,
-  channel: string,
-  query: string,
+  client: Client,
+  { channel, query }: { readonly channel: string; readonly query: string },
 ): Promise<Open> {
   if (offeredSubprotocols(request).length > 0) {
     throw new HoldfastError(
@@ -69,6 +70,8 @@ async function openChannel(
   const principal = await gate.authenticate(token);
   node.checkUser(principal);
   await gatekeeper.demand(principal, "read", channel);
+  // Others of the same user may have come while that was found out: the room is looked at once more, with the user.
+  client.user = principal.user;
   return (opened) => {
     void serveChannel({ ...opened, node, gate }, { channel, start, format, principal });
   };

@@ -138,8 +138,11 @@ export class Dialogue {
 
   async #identify({ token = this.#options.token }: Hello): Promise<Principal | undefined> {
     try {
-      const principal = await this.#options.gate.authenticate(token);
-      this.#options.identified?.(principal);
+      const { gate, session, identified } = this.#options;
+      const principal = await gate.authenticate(token);
+      // Who has gone meanwhile is not to be counted as somebody who is here.
+      if (session.isClosed) return undefined;
+      identified?.(principal);
       return principal;
     } catch (error) {
       this.#hangUp(toHoldfastError(error));

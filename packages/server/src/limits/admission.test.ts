@@ -99,6 +99,52 @@ test("[LIM-9] [LIM-4] who says who it is only in hello is told there, and closed
   assert.match(closed?.reason ?? "", /^too_many_connections; retry-after-ms=[1-5]\d{3}$/);
 });
 
+test("[LIM-9] who has gone before it was known who that is is not counted as somebody who is here", async (t) => {
+  let answer: (() => void) | undefined;
+  const { url, holdfast } = await startNode(t, {
+    ...signedIn,
+    authenticate: async (token) => {
+      if (token === "ada" && answer === undefined) await new Promise<void>((resolve) => (answer = resolve));
+      return token === undefined ? null : { user: token };
+    },
+    limits: { connectionsPerUserMax: 1 },
+  });
+  const hello = { type: "hello", token: "ada", subscriptions: [] };
+  const first = await SocketClient.open(t, `${url}/connect`);
+  first.say(hello);
+  await until(() => answer !== undefined);
+  first.socket.terminate();
+  await forgotten(holdfast);
+  answer?.();
+  const second = await SocketClient.open(t, `${url}/connect`);
+  second.say(hello);
+  assert.equal((await second.message(0)).type, "welcome");
+});
+
+test("[LIM-9] upgrades that come together are not more than a user may have, however long their permission takes", async (t) => {
+  const answers: ((isAllowed: boolean) => void)[] = [];
+  const { url, holdfast } = await startNode(t, {
+    ...signedIn,
+    authorize: () => new Promise<boolean>((resolve) => answers.push(resolve)),
+    limits: { connectionsPerUserMax: 1 },
+  });
+  const outcomes: string[] = [];
+  for (let n = 0; n < 3; n++) {
+    const socket = new WebSocket(`${url.replace(/^http/, "ws")}/channels/a`, as("ada"));
+    t.after(() => socket.terminate());
+    socket.on("error", () => {});
+    socket.on("open", () => outcomes.push("open"));
+    socket.on("unexpected-response", (_request, response) => outcomes.push(String(response.statusCode)));
+  }
+  await until(() => answers.length === 3);
+  for (const answer of answers.splice(0)) answer(true);
+  await until(() => outcomes.length === 3);
+  assert.deepEqual(outcomes.sort(), ["429", "429", "open"]);
+  await until(() => answers.length === 1);
+  answers[0]?.(true);
+  assert.equal(holdfast.stats().sessions, 1);
+});
+
 test("[LIM-9] [LIM-5] an address has as many as it may, and is the client's behind a trusted proxy", async (t) => {
   const { holdfast, url } = await startNode(t, { ...proxied, limits: { connectionsPerAddressMax: 1 } });
   const open = (address: string) => SocketClient.open(t, `${url}/channels/a`, as("ada", from(address)));

@@ -347,7 +347,6 @@ class PlainConversation implements Framing, Listening {
 export async function serveChannel(accepted: Accepted, request: PlainRequest): Promise<void> {
   const { node, websocket, faces, gate, client } = accepted;
   const { channel, start, principal } = request;
-  client.user = principal.user;
   const sink = new WebSocketSink(node, accepted);
   const conversation = new PlainConversation(faces.plainWebSocket, request);
   const session = new Session({
