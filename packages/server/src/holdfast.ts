@@ -148,6 +148,12 @@ export function assemble(options: HoldfastOptions): { readonly node: Node; reado
     if (settings.operations !== undefined) operations ??= OperationsListener.open(node, settings.operations);
     const besides = await operations;
     const listener = await Listener.open(node, front, where);
+    if (closing !== undefined) {
+      // By then nobody else would close it.
+      listener.cut();
+      await listener.close();
+      throw wasClosed();
+    }
     listeners.add(listener);
     return { url: listener.url, ...(besides === undefined ? {} : { operationsUrl: besides.url }) };
   };
