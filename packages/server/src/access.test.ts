@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createHoldfast, type HoldfastOptions } from "./index.ts";
+import { createHoldfast, type HoldfastOptions, type LogEntry } from "./index.ts";
 import {
   call,
   forgotten,
@@ -300,3 +300,20 @@ for (const [access, options, friend] of [
     assert.equal(own.status, 200);
   });
 }
+
+test("[AUTH-3] what the application grants may be written as text, and what is no grant lets nobody in", async (t) => {
+  const log: LogEntry[] = [];
+  const { url } = await startNode(t, {
+    authenticate: (token) =>
+      token === undefined ? null : { user: "ada", grants: [token.replace("=", " ")] },
+    authorize: () => false,
+    logger: (entry) => log.push(entry),
+  });
+  const read = async (channel: string, grant: string) =>
+    (await call(`${url}/channels/${channel}`, { headers: as(grant) })).status;
+  assert.equal(await read("news", "read,publish=news"), 200);
+  assert.equal(await read("orders", "read,publish=news"), 403);
+  assert.equal(await read("news", "look=news"), 500);
+  const [fault] = log.filter(({ message }) => message === "A request failed.");
+  assert.match(String(fault?.["error"]), /grants\.0\.actions must be some of read, publish/);
+});

@@ -1,6 +1,7 @@
 export type { AttachableServer } from "./attachment.ts";
 export type { AccessOptions, AccessRule } from "./auth/access-rules.ts";
 export { type ApiKey, createApiKey, type NewApiKey } from "./auth/api-keys.ts";
+export type { KnownPrincipal } from "./auth/application.ts";
 export type { GrantForm } from "./auth/grant-form.ts";
 export type { AuthOptions, JwksOptions, TokenOptions, WebhookOptions } from "./auth/options.ts";
 export type { RevocationTarget } from "./auth/revocations.ts";

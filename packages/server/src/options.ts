@@ -10,6 +10,7 @@ import {
 import { defaultLimits, type Limits } from "@holdfast/protocol";
 import * as v from "valibot";
 import type { AccessOptions } from "./auth/access-rules.ts";
+import type { KnownPrincipal } from "./auth/application.ts";
 import { type AuthOptions, type AuthSettings, authSchema, letsIn, readAuth } from "./auth/options.ts";
 import { reservedNamespace } from "./auth/reserved-namespaces.ts";
 import { ConfigurationError } from "./configuration-error.ts";
@@ -68,7 +69,7 @@ export interface HoldfastOptions {
   readonly authenticate?: (
     token: string | undefined,
     request: ConnectionRequest,
-  ) => Principal | null | Promise<Principal | null>;
+  ) => KnownPrincipal | null | Promise<KnownPrincipal | null>;
   /** Is asked about what neither grants nor rules allow. */
   readonly authorize?: (principal: Principal, action: Action, channel: string) => boolean | Promise<boolean>;
   /** Lets anybody who can reach this node read and publish everything. */

@@ -5,7 +5,11 @@ import type { Deadlines } from "../deadlines.ts";
 import type { Logger } from "../log.ts";
 import type { Meters } from "../metrics/meters.ts";
 import type { ConnectionRequest, Settings } from "../options.ts";
+import { type GrantForm, readGrants } from "./grant-form.ts";
 import { Webhook } from "./webhook.ts";
+
+/** Who somebody is, as the application says it: what they may do also as a person types it. */
+export type KnownPrincipal = Omit<Principal, "grants"> & { readonly grants?: readonly GrantForm[] };
 
 /** What asking takes, and tells. */
 export interface ApplicationContext {
@@ -37,7 +41,8 @@ export class Application {
   ): Promise<Principal | null | undefined> {
     const { authenticate } = this.#settings;
     if (authenticate !== undefined && about !== undefined) {
-      return await this.#inTime("authenticate", authenticate(token, about));
+      const known = await this.#inTime("authenticate", authenticate(token, about));
+      return known && withGrants(known);
     }
     if (token === undefined || this.#webhook?.authenticates !== true) return null;
     return await this.#webhook.principalOf(token);
@@ -70,6 +75,19 @@ export class Application {
       );
     });
   }
+}
+
+/** Throws where grants are none: what was meant by them cannot be known. */
+function withGrants(known: KnownPrincipal): Principal {
+  const { user, expiresAt, issuedAt, tokenId, session, grants } = known;
+  if (grants === undefined) return known as Principal;
+  const read = readGrants(grants, (path, message) => {
+    throw new Error(
+      `authenticate answered with grants that are none: grants${path && `.${path}`} ${message}.`,
+    );
+  });
+  // Named one by one: an object of the application's own may have them from its class.
+  return { user, expiresAt, issuedAt, tokenId, session, grants: read } as Principal;
 }
 
 /** Also what is not one of ours, as query builders return. */
