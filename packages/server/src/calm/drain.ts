@@ -8,7 +8,7 @@ export interface CloseOptions {
    * given: 5,000 where somebody asked for readiness within the last minute, else 0, as then nobody would notice.
    */
   readonly noticeMs?: number;
-  /** Over how many ms the clients are let go, one after the other. 5 for each, up to 15,000, unless given. */
+  /** Over how many ms the clients are let go, one after the other; 0 lets all go at once. 5 for each, up to 15,000, unless given. */
   readonly spreadMs?: number;
   /** When what is still there is cut off, in ms after the notice. 20,000 unless given. */
   readonly deadlineMs?: number;
