@@ -132,3 +132,12 @@ test("[AUTH] a page that made its own name mean this machine gets nothing throug
   });
   assert.equal(answer, 403);
 });
+
+test("[MOVE] an answer that comes before the end of its request is passed on, and the line holds", async () => {
+  const socket = connect(line.port, "127.0.0.1");
+  socket.write("POST /connect HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 10\r\n\r\n{}");
+  const closed = once(socket, "close");
+  assert.match(String((await once(socket, "data"))[0]), /^HTTP\/1\.1 200 /);
+  await closed;
+  assert.equal((await poll()).status, 200);
+});

@@ -84,10 +84,11 @@ export class Line {
       response.writeHead(transport === "long-poll" ? 504 : 403).end();
       return;
     }
-    this.#sockets.set(request.socket, transport);
+    const { socket } = request;
+    this.#sockets.set(socket, transport);
     response.once("close", () => {
       // The connection is kept for whatever comes next.
-      if (this.#sockets.has(request.socket)) this.#sockets.set(request.socket, undefined);
+      if (this.#sockets.has(socket)) this.#sockets.set(socket, undefined);
     });
     this.#proxy.forward(request, response, {
       hold: (held, pass) => this.#releaseWhen(held, isBlocked, pass),

@@ -31,14 +31,15 @@ export class ReverseProxy {
 
   /** Passes a request on; where no server answers, the connection is closed. */
   forward(request: IncomingMessage, response: ServerResponse, passage = straight): void {
-    const { method, url: path, headers } = request;
+    // The request itself lets go of its socket once it is answered.
+    const { method, url: path, headers, socket } = request;
     if (!isOwnHost(headers.host)) {
       response.writeHead(403, { Connection: "close" }).end();
       return;
     }
     const { hostname, port } = new URL(this.#upstream());
     const upstream = sendRequest({ hostname, port, method, path, headers, agent: this.#agent });
-    const fail = () => request.socket.destroy();
+    const fail = () => socket.destroy();
     response.once("close", () => upstream.destroy());
     upstream.on("error", fail);
     upstream.on("response", (answer) => {
