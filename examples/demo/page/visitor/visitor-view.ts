@@ -107,7 +107,9 @@ export class VisitorView {
     );
     const [why] = ended;
     if (why === undefined) return "Signed out.";
-    return `The server ended ${ended.length} of this tab's ${visitor.clients.size} connections: ${why.code}.`;
+    const { size } = visitor.clients;
+    const told = `The server ended ${ended.length} of this tab's ${size} connections: ${why.code}.`;
+    return ended.length < size ? `${told} Who polls hears of it when asking next.` : told;
   }
 
   get #welcome(): string {
