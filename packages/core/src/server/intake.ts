@@ -88,6 +88,11 @@ export class Intake {
     }
   }
 
+  /** Whether a request is unanswered. */
+  get isBusy(): boolean {
+    return this.#unanswered > 0;
+  }
+
   /** Resolves when no request is unanswered; to be asked once, with the input held. */
   async answered(): Promise<void> {
     while (this.#unanswered > 0) {

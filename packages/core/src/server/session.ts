@@ -239,6 +239,11 @@ export class Session implements IntakeHost, PublisherHost, SubscriptionsHost {
     this.#intake.held = held;
   }
 
+  /** Something that the client asked for has not been answered. */
+  get isBusy(): boolean {
+    return !this.#closed && this.#intake.isBusy;
+  }
+
   /** Counts a request as unanswered until its answer has been given; never rejects. */
   async during(answer: Promise<void>): Promise<void> {
     this.#vitals.used(this.#options.clock.now());

@@ -221,6 +221,37 @@ test("[ACK-1] publishes that are under way are acknowledged before their connect
   );
 });
 
+for (const spreadMs of [0, 200]) {
+  test(`[CALM-7] a publish that was read is answered before its connection is let go, also while it is asked whether it may be: spread over ${spreadMs} ms`, async (t) => {
+    const permitted = Promise.withResolvers<boolean>();
+    let asked = 0;
+    const { holdfast, url } = await startNode(t, {
+      authenticate: () => ({ user: "ada" }),
+      authorize: (_principal, action) => {
+        if (action !== "publish") return true;
+        asked++;
+        return permitted.promise;
+      },
+    });
+    const session = await SocketClient.open(t, `${url}/connect`);
+    session.say(hello());
+    session.say({ type: "publish", ref: 1, channel: "a", events: [{ data: 1 }] });
+    const plain = await SocketClient.open(t, `${url}/channels/a`);
+    plain.say(2);
+    await until(() => asked === 2);
+    const closed = holdfast.close({ spreadMs, deadlineMs: 60_000 });
+    await until(() => holdfast.stats().drain?.phase === "last");
+    permitted.resolve(true);
+    await closed;
+    await Promise.all([session.closes(), plain.closes()]);
+    const said = (client: SocketClient) => client.messages.map(({ type, control }) => type ?? control);
+    assert.equal(said(session).filter((type) => type === "published").length, 1);
+    assert.equal(said(session).at(-1), "reconnect");
+    assert.ok(plain.messages.some(({ control }) => control === "published"));
+    assert.equal(said(plain).at(-1), "reconnect");
+  });
+}
+
 test("[CALM] who does not leave is cut off at the deadline", async (t) => {
   const { holdfast, port, log } = await startNode(t, {}, [
     { level: "warn", message: "Connections were cut off, because they did not end in time.", connections: 1 },

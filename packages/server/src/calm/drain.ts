@@ -134,7 +134,7 @@ export class Drain {
     const node = this.#node;
     for (const waiter of [...node.waiters]) waiter.drain();
     for (const { session } of node.links) session.holdInput(true);
-    await this.#settlePublishes();
+    await this.#settleRequests();
     const links = [...node.links];
     const spread = this.#how.spreadMs ?? Math.max(1000, this.#spreadFor(links.length));
     for (const [index, { session }] of links.entries()) {
@@ -145,12 +145,16 @@ export class Drain {
     }
   }
 
-  /** Waits until no publish is unanswered. */
-  async #settlePublishes(): Promise<void> {
+  /** Waits until no publish is unanswered, and nothing else that was read: what may be published is first asked for. */
+  async #settleRequests(): Promise<void> {
+    let busy = [...this.#node.links].map(({ session }) => session);
     // Twice: what one answer lets go may be the next publish of the same connection.
     for (let quiet = 0; quiet < 2 && !this.isLate; ) {
       await turn();
-      quiet = this.#node.publishing === 0 ? quiet + 1 : 0;
+      busy = busy.filter((session) => session.isBusy);
+      const isQuiet = this.#node.publishing === 0 && busy.length === 0;
+      quiet = isQuiet ? quiet + 1 : 0;
+      if (!isQuiet) await pause(farewellPollMs);
     }
   }
 
