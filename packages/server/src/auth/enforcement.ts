@@ -65,16 +65,27 @@ export class Enforcement {
     for (let errand = this.#take(); errand !== undefined; errand = this.#take()) {
       const { links, waiters } = this.#host.node;
       let seen = 0;
-      for (const link of links) {
-        this.#lookAtLink(errand, link);
+      // Those who are here now: what is held on after a look is held anew, and would be met again and again.
+      for (const link of [...links]) {
+        this.#guard(() => this.#lookAtLink(errand, link));
         if (++seen % perTurn === 0) await turn();
       }
-      for (const waiter of waiters) {
-        this.#lookAtWaiter(errand, waiter);
+      for (const waiter of [...waiters]) {
+        this.#guard(() => this.#lookAtWaiter(errand, waiter));
         if (++seen % perTurn === 0) await turn();
       }
     }
     this.#isWalking = false;
+  }
+
+  /** One that fails must not save the others. */
+  #guard(look: () => void): void {
+    try {
+      look();
+    } catch (error) {
+      const { log } = this.#host.node;
+      log({ level: "error", message: "A connection could not be looked at.", error: thrownField(error) });
+    }
   }
 
   #take(): Errand | undefined {
