@@ -39,7 +39,7 @@ export async function readBody(
 function checkDeclared(exchange: Exchange, bytesMax: number): void {
   const { request } = exchange;
   // A stream of HTTP/2 that was reset looks as if somebody had read it.
-  if (exchange.isGone || request.destroyed) throw new ClientGone();
+  if (exchange.isGone || request.aborted) throw new ClientGone();
   if (Number(exchange.header("content-length") ?? 0) > bytesMax) throw tooLarge(exchange.node, bytesMax);
   const coding = exchange.header("content-encoding");
   if (coding !== undefined && coding.toLowerCase() !== "identity") {

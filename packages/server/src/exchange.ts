@@ -59,8 +59,6 @@ export class Exchange {
   isCorrupt = false;
   /** Set while the request before it on the same connection has no answer. */
   isWaiting = false;
-  /** How many requests of the same connection waited when it came, itself included. */
-  waiting = 0;
   /** Set once it was answered that its connection ends: no request behind it is served. RFC 9112 §9.6. */
   isLast = false;
   /** Ends an answer that is complete, and lingers for the sake of a body that nobody wants. */

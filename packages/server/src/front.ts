@@ -27,12 +27,6 @@ import {
 import { createAcceptor } from "./transports/websocket.ts";
 import { openWebSocket } from "./upgrade.ts";
 
-/**
- * Requests that wait for their turn on one connection. Nobody who plays by the rules sends so many ahead, and of a few bytes each makes
- * some kilobytes; there is no way to refuse one before its turn but to cut the connection.
- */
-const requestsAheadMax = 100;
-
 /** Takes the requests that are this node's, and answers each exactly once. */
 export class Front {
   readonly #node: Node;
@@ -114,12 +108,6 @@ export class Front {
   ): void {
     const { socket } = exchange.request;
     exchange.isWaiting = true;
-    exchange.waiting = 1 + (previous?.isWaiting ? previous.waiting : 0);
-    if (exchange.waiting > requestsAheadMax) {
-      this.#node.meters.refused("requestsAheadMax");
-      socket.destroy();
-      return;
-    }
     // Only now: `node:http` resumes the socket itself when it has come to the end of the request, a moment from here.
     queueMicrotask(() => {
       if (exchange.isWaiting) socket.pause();
