@@ -25,8 +25,10 @@ function open(t: TestContext, port: number, count: number) {
 }
 
 type Connections = ReturnType<typeof open>;
-const isServed = ({ received }: Connections[number]) => received.startsWith("HTTP/1.1 200");
-const isTold = ({ received }: Connections[number]) => /^HTTP\/1\.1 503.*"overloaded"/s.test(received);
+const isServed = ({ received }: Connections[number]) =>
+  /^HTTP\/1\.1 200.*Transfer-Encoding: chunked/is.test(received);
+// As an EventSource would give up at a status. Rule CALM-6.
+const isTold = ({ received }: Connections[number]) => /event: reconnect.*"overloaded"/s.test(received);
 
 async function closed(sockets: readonly Socket[]): Promise<void> {
   await Promise.all(
