@@ -4,7 +4,9 @@ import type { Client } from "./limits/admission.ts";
 import type { Node } from "./node.ts";
 import { parseParameters, startOf } from "./parameters.ts";
 import { channelOf } from "./routes.ts";
-import { chooseSubprotocol, type Opened, serveChannel, serveSession } from "./transports/websocket.ts";
+import { serveChannel } from "./transports/plain-websocket.ts";
+import { chooseSubprotocol, serveSession } from "./transports/websocket.ts";
+import type { Opened } from "./transports/websocket-sink.ts";
 
 /** What goes on once the handshake is done. */
 type Open = (opened: Opened) => void;

@@ -27,7 +27,7 @@ export class Intake {
   /** Of what the client may say. */
   #bucket: Bucket = fullBucket;
   /** When a client that said too much is read from again. */
-  #resumeAt = never;
+  #resumeAt: number | undefined;
 
   constructor(host: IntakeHost) {
     this.#host = host;
@@ -52,7 +52,7 @@ export class Intake {
     const rate = { perSecond: messagesPerSecond, burstMs: rateBurstMs };
     this.#bucket = taken(this.#bucket, 1, rate, now);
     const waitMs = untilTaken(this.#bucket, 1, rate, now);
-    if (waitMs === 0 || this.#resumeAt !== never) return false;
+    if (waitMs === 0 || this.#resumeAt !== undefined) return false;
     this.#resumeAt = now + Math.max(restMs, waitMs);
     this.#steer();
     return true;
@@ -60,12 +60,12 @@ export class Intake {
 
   /** When `tick` must be called next. */
   get deadline(): number {
-    return this.#resumeAt;
+    return this.#resumeAt ?? never;
   }
 
   tick(now: number): void {
-    if (now < this.#resumeAt) return;
-    this.#resumeAt = never;
+    if (this.#resumeAt === undefined || now < this.#resumeAt) return;
+    this.#resumeAt = undefined;
     this.#steer();
   }
 
@@ -104,7 +104,7 @@ export class Intake {
 
   #steer(): void {
     const { limits } = this.#host;
-    const tooMany = this.#unanswered >= limits.publishesInFlightMax || this.#resumeAt !== never;
+    const tooMany = this.#unanswered >= limits.publishesInFlightMax || this.#resumeAt !== undefined;
     const paused = this.#full || this.#held || tooMany;
     if (paused === this.#paused) return;
     this.#paused = paused;

@@ -21,7 +21,7 @@ describe("a client that is asked to go elsewhere", () => {
     assert.equal(farewellOf(client), undefined);
     client.session.gone();
     await world.pass(graceMs);
-    assert.equal(client.closes, 1);
+    assert.equal(client.sink.closes, 1);
   });
 
   test("[CALM-2] is let go when its grace is over, and told again", async () => {

@@ -21,7 +21,7 @@ describe("re-entrancy", () => {
         client.told.length - 1,
         client.told.join(),
       );
-      assert.equal(client.closes, 1);
+      assert.equal(client.sink.closes, 1);
     }
     assert.equal(world.hubs.stats().readers, 0);
     await world.pass(60_000);

@@ -106,7 +106,7 @@ describe("one that fails", () => {
       assert.deepEqual(client.told, ["subscribed k-0", "events k-0 k-1", "events k-1 k-2"]);
     }
     assert.equal(broken.sink.farewell?.kind === "refused" && broken.sink.farewell.error.code, "internal");
-    assert.deepEqual([broken.closes, world.hubs.stats().readers], [1, 2]);
+    assert.deepEqual([broken.sink.closes, world.hubs.stats().readers], [1, 2]);
     assert.match(String(world.faults), /a bug in a transport/);
   });
 
@@ -146,7 +146,7 @@ describe("one that fails", () => {
     client.session.publish(1, "b", numbers(1));
     await world.settle();
     assert.equal(refusalOf(client)?.code, "internal");
-    assert.deepEqual([client.closes, world.hubs.stats().readers], [1, 0]);
+    assert.deepEqual([client.sink.closes, world.hubs.stats().readers], [1, 0]);
   });
 
   test("[BND] a transport that fails when it is called back reaches nobody else", async () => {
@@ -155,7 +155,7 @@ describe("one that fails", () => {
       throw new TypeError("a bug in a transport");
     };
     const client = world.client({ onCaughtUp: fail });
-    client.onClose = fail;
+    client.sink.onClose = fail;
     void client.subscribe("a");
     const other = await world.reader();
     const woken: string[] = [];
@@ -264,10 +264,10 @@ describe("time", () => {
     client.session.reconnect(1234, "drain");
     assert.deepEqual(client.messages.at(-1), { type: "reconnect", delayMs: 1234, reason: "drain" });
     assert.deepEqual(client.sink.farewell, { kind: "reconnect", delayMs: 1234, reason: "drain" });
-    assert.deepEqual([client.closes, client.session.deadline], [1, Number.POSITIVE_INFINITY]);
+    assert.deepEqual([client.sink.closes, client.session.deadline], [1, Number.POSITIVE_INFINITY]);
     client.session.close({ kind: "ended" });
     client.session.tick(world.clock.now() + 1e9);
-    assert.equal(client.closes, 1);
+    assert.equal(client.sink.closes, 1);
   });
 
   test("[SES-2] nothing that nobody asked for comes before the first word", async () => {

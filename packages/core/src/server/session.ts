@@ -41,12 +41,8 @@ export interface SessionOptions {
   readonly ageMsMax?: number | undefined;
   /** The client can bring a new token on this connection, for which it may have a grace. Rule EXP-5. */
   readonly renews?: boolean;
-  /** A deadline is now earlier than it was. */
-  readonly onSooner?: () => void;
   /** A subscription has been read up to the head, which it had not been before. */
   readonly onCaughtUp?: () => void;
-  /** The session is over; called once, with what the client is told, or nothing when it is the client that has gone. */
-  readonly onClose?: (farewell?: Farewell) => void;
   /** Counts what the session does, with others. */
   readonly counts?: SessionCounts;
 }
@@ -65,10 +61,20 @@ const tellTypes: ReadonlySet<ControlMessage["type"]> = new Set(["gap", "end", "u
 /** One connected client: a principal, its subscriptions, its sink. */
 export class Session implements IntakeHost, PublisherHost, SubscriptionsHost {
   readonly id: string;
-  readonly #options: SessionOptions;
-  // What every delivery needs is at hand: each further object on the way would be one more that is not in the cache.
+  readonly hubs: Hubs;
+  readonly limits: Limits;
+  /** What counts its doings, with those of others. */
+  readonly counts: SessionCounts | undefined;
+  /** Whether its client can go elsewhere before this connection has ended. */
+  readonly moves: boolean;
+  // What every delivery needs is at hand: each further object on the way would be one more that is not in the cache, and
+  // the options, kept, would be one more for each connection.
   readonly #sink: Sink;
   readonly #framing: Framing;
+  readonly #gate: Gate;
+  readonly #clock: Clock;
+  readonly #address: string | undefined;
+  readonly #onCaughtUp: (() => void) | undefined;
   #full = false;
   /** The principal's time is over, and it has its grace to renew: nothing is delivered meanwhile. */
   #lapsed = false;
@@ -87,30 +93,25 @@ export class Session implements IntakeHost, PublisherHost, SubscriptionsHost {
   #publisher: Publisher | undefined;
 
   constructor(options: SessionOptions) {
-    this.#options = options;
+    const { id, clock, principal } = options;
+    this.id = id;
+    this.hubs = options.hubs;
+    this.limits = options.limits;
+    this.counts = options.counts;
+    this.moves = options.moves === true;
     this.#sink = options.sink;
     this.#framing = options.framing;
-    this.id = options.id;
-    this.#instance = options.id;
-    this.#principal = options.principal;
+    this.#gate = options.gate;
+    this.#clock = clock;
+    this.#address = options.address;
+    this.#onCaughtUp = options.onCaughtUp;
+    this.#instance = id;
+    this.#principal = principal;
     this.#subscriptions = new Subscriptions(this);
     this.#intake = new Intake(this);
-    const { clock, principal } = options;
     const now = clock.now();
     this.#vitals = new Vitals(options.limits, options, now);
     this.#vitals.expire(principal.expiresAt, now);
-  }
-
-  get hubs(): Hubs {
-    return this.#options.hubs;
-  }
-
-  get limits(): Limits {
-    return this.#options.limits;
-  }
-
-  get counts(): SessionCounts | undefined {
-    return this.#options.counts;
   }
 
   /** O(subscriptions). */
@@ -135,7 +136,7 @@ export class Session implements IntakeHost, PublisherHost, SubscriptionsHost {
   }
 
   get source(): Source {
-    return { user: this.#principal.user, address: this.#options.address };
+    return { user: this.#principal.user, address: this.#address };
   }
 
   /** Nothing is to be delivered now: the sink takes no more, or the principal may have no more. */
@@ -208,7 +209,7 @@ export class Session implements IntakeHost, PublisherHost, SubscriptionsHost {
       this.#break(error);
       return;
     }
-    this.#vitals.filled(this.#options.clock.now());
+    this.#vitals.filled(this.#clock.now());
     this.#setFull(true);
   }
 
@@ -226,7 +227,7 @@ export class Session implements IntakeHost, PublisherHost, SubscriptionsHost {
   /** Stops or restarts reading from the client. */
   pauseInput(paused: boolean): void {
     if (this.#closed) return;
-    this.#vitals.deafen(paused, this.#options.clock.now());
+    this.#vitals.deafen(paused, this.#clock.now());
     try {
       this.#sink.pauseInput(paused);
     } catch (error) {
@@ -246,7 +247,7 @@ export class Session implements IntakeHost, PublisherHost, SubscriptionsHost {
 
   /** Counts a request as unanswered until its answer has been given; never rejects. */
   async during(answer: Promise<void>): Promise<void> {
-    this.#vitals.used(this.#options.clock.now());
+    this.#vitals.used(this.#clock.now());
     try {
       await this.#intake.count(answer);
     } catch (error) {
@@ -280,12 +281,12 @@ export class Session implements IntakeHost, PublisherHost, SubscriptionsHost {
 
   /** Ends a subscription. Rule SUB-5. */
   unsubscribe(channel: string): void {
-    this.#vitals.used(this.#options.clock.now());
+    this.#vitals.used(this.#clock.now());
     this.#subscriptions.unsubscribe(channel);
   }
 
   arrived(): void {
-    this.#guard(this.#options.onCaughtUp);
+    this.#guard(this.#onCaughtUp);
   }
 
   /**
@@ -310,14 +311,13 @@ export class Session implements IntakeHost, PublisherHost, SubscriptionsHost {
 
   /** Rejects with `forbidden` or `token_expired` when the principal may not do this, or not any more. Rules AUTH-1, EXP-3. */
   async demand(action: Action, channel: string): Promise<void> {
-    const { gate, clock } = this.#options;
     for (;;) {
       const principal = this.#principal;
-      checkCurrent(principal, clock.now());
-      const isPermitted = await gate.authorize(principal, action, channel);
+      checkCurrent(principal, this.#clock.now());
+      const isPermitted = await this.#gate.authorize(principal, action, channel);
       // It may have taken long, and says nothing of a principal that has come since.
       if (principal !== this.#principal) continue;
-      checkCurrent(principal, clock.now());
+      checkCurrent(principal, this.#clock.now());
       if (isPermitted) return;
       throw new HoldfastError("forbidden", `You may not ${action} ${channel}.`);
     }
@@ -325,11 +325,10 @@ export class Session implements IntakeHost, PublisherHost, SubscriptionsHost {
 
   /** Goes on as this principal, and as this member where it joins. */
   adopt(principal: Principal, instance = this.#instance): void {
-    const { clock, onSooner } = this.#options;
     this.#principal = principal;
     this.#instance = instance;
-    this.#vitals.expire(principal.expiresAt, clock.now());
-    if (principal.expiresAt !== undefined) onSooner?.();
+    this.#vitals.expire(principal.expiresAt, this.#clock.now());
+    if (principal.expiresAt !== undefined) this.#sink.sooner?.();
   }
 
   /**
@@ -346,7 +345,7 @@ export class Session implements IntakeHost, PublisherHost, SubscriptionsHost {
     }
     this.adopt(principal);
     await this.review();
-    if (!this.#closed && this.#options.clock.now() < this.#vitals.expiresAt) this.#setLapsed(false);
+    if (!this.#closed && this.#clock.now() < this.#vitals.expiresAt) this.#setLapsed(false);
   }
 
   /** Ends the subscriptions and memberships that the principal may not have, or not any more. Rules AUTH-1, REV-5. */
@@ -385,7 +384,7 @@ export class Session implements IntakeHost, PublisherHost, SubscriptionsHost {
 
   /** Something came from the client: a message, or a sign of life. Rule LIM-6. */
   heard(): void {
-    const now = this.#options.clock.now();
+    const now = this.#clock.now();
     this.#vitals.heard(now);
     if (this.#intake.heard(now)) this.hubs.refused("messagesPerSecond");
   }
@@ -431,11 +430,6 @@ export class Session implements IntakeHost, PublisherHost, SubscriptionsHost {
     else if (!this.#full) this.say({ type: "heartbeat", heads: this.#subscriptions.heads });
   }
 
-  /** Whether its client can go elsewhere before this connection has ended. */
-  get moves(): boolean {
-    return this.#options.moves === true;
-  }
-
   /** Was asked to go elsewhere, and is served until it does. */
   get isMoving(): boolean {
     return this.#moving !== undefined;
@@ -452,14 +446,13 @@ export class Session implements IntakeHost, PublisherHost, SubscriptionsHost {
    */
   move(delayMs: number, reason: ReconnectReason, graceMs: number): void {
     if (this.#closed) return;
-    const { clock } = this.#options;
     this.#moving = { delayMs, reason };
     if (!this.moves || !this.#hasSpoken) {
       this.#leave();
       return;
     }
     this.say({ type: "reconnect", delayMs, reason });
-    this.#vitals.leaveBy(clock.now() + delayMs + graceMs);
+    this.#vitals.leaveBy(this.#clock.now() + delayMs + graceMs);
   }
 
   #leave(): void {
@@ -494,7 +487,7 @@ export class Session implements IntakeHost, PublisherHost, SubscriptionsHost {
   #end(farewell?: Farewell): void {
     this.#closed = true;
     this.#subscriptions.releaseAll();
-    this.#guard(() => this.#options.onClose?.(farewell));
+    this.#guard(() => this.#sink.over(farewell));
   }
 
   /** Calls the transport; what it throws must not reach other connections, which may be waiting for their turn. */

@@ -23,6 +23,13 @@ export interface Sink {
   retract(): Retracted;
   /** What was written still goes out; then the connection ends, saying why in the transport's own way. */
   close(farewell: Farewell): void;
+  /**
+   * The session is over: called once, before anything else is made of it, with what the client is told, or with nothing
+   * when it is the client that has gone.
+   */
+  over(farewell?: Farewell): void;
+  /** A deadline of the session is now earlier than it was. */
+  sooner?(): void;
   /** Stops or restarts reading from the client, whose requests are answered in the time it takes to drain. */
   pauseInput(paused: boolean): void;
 }

@@ -96,7 +96,7 @@ describe("subscribing", () => {
     await client.subscribe("a");
     client.session.publish(1, "a", numbers(1));
     await world.settle();
-    assert.deepEqual([world.broker.calls, client.messages, client.closes], [[], [], 1]);
+    assert.deepEqual([world.broker.calls, client.messages, client.sink.closes], [[], [], 1]);
   });
 });
 
@@ -320,7 +320,7 @@ describe("a principal", () => {
       await client.session.review();
       assert.deepEqual(client.sink.farewell, farewell);
       assert.deepEqual(client.sink.of("unsubscribed"), []);
-      assert.equal(client.closes, 1);
+      assert.equal(client.sink.closes, 1);
       assert.equal(world.hubs.stats().readers, 0);
     });
   }
@@ -341,7 +341,7 @@ describe("a principal", () => {
     assert.deepEqual(client.sink.farewell, { kind: "refused", error });
     assert.deepEqual(client.told, before);
     assert.deepEqual(world.hubs.members("a"), []);
-    assert.equal(client.closes, 1);
+    assert.equal(client.sink.closes, 1);
   });
 
   test("[REV-4] one whose socket holds something is cut, and takes nothing with it", async () => {
@@ -352,7 +352,7 @@ describe("a principal", () => {
     world.log().append(numbered(1));
     await world.settle();
     assert.equal(client.sink.farewell, undefined);
-    assert.equal(client.closes, 1);
+    assert.equal(client.sink.closes, 1);
     assert.equal(world.hubs.stats().readers, 0);
   });
 

@@ -97,6 +97,15 @@ export class RecordingSink implements Sink {
     this.farewell = farewell;
   }
 
+  /** How often it was told that its session is over. */
+  closes = 0;
+  onClose = () => {};
+
+  over(): void {
+    this.closes++;
+    this.onClose();
+  }
+
   pauseInput(paused: boolean): void {
     if (paused === this.isPaused) throw new Error("Told what it knows.");
     this.isPaused = paused;
@@ -132,8 +141,6 @@ export class Client {
   readonly dialogue: Dialogue;
   /** Whose deadlines count. */
   readonly timed: Session | Dialogue;
-  closes = 0;
-  onClose = () => {};
   readonly #world: World;
   readonly #checks = new Map<string, StreamCheck>();
   #checked = 0;
@@ -144,10 +151,6 @@ export class Client {
     const { gate = openGate, principal = {}, framing = framings.sessionText, hears = true } = options;
     const { token, address, onCaughtUp = () => {}, moves = false, renews = false, ageMsMax } = options;
     const { sink } = this;
-    const onClose = () => {
-      this.closes++;
-      this.onClose();
-    };
     this.session = new Session({
       id,
       hubs,
@@ -163,7 +166,6 @@ export class Client {
       renews,
       ageMsMax,
       onCaughtUp,
-      onClose,
     });
     this.dialogue = new Dialogue({
       session: this.session,

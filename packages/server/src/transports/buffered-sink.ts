@@ -3,7 +3,7 @@ import type { Timed } from "../deadlines.ts";
 import type { Client } from "../limits/admission.ts";
 import type { Traffic } from "../metrics/traffic.ts";
 import type { ConnectionSocket, Link, Node } from "../node.ts";
-import type { Flushable, Tick } from "../tick.ts";
+import type { Flushable } from "../tick.ts";
 import type { Taken } from "./stream-wire.ts";
 
 /**
@@ -13,7 +13,7 @@ import type { Taken } from "./stream-wire.ts";
  */
 export abstract class BufferedSink implements Sink, Flushable, Link {
   readonly client: Client;
-  readonly #tick: Tick;
+  protected readonly node: Node;
   readonly #bytesMax: number;
   readonly #traffic: Traffic;
   readonly openedAt = Math.floor(performance.now());
@@ -31,7 +31,7 @@ export abstract class BufferedSink implements Sink, Flushable, Link {
 
   /** `held` keeps everything back until `release` is called. */
   constructor(node: Node, client: Client, traffic: Traffic, held = false) {
-    this.#tick = node.tick;
+    this.node = node;
     this.client = client;
     this.#bytesMax = node.limits.connectionBufferBytesMax;
     this.#traffic = traffic;
@@ -63,6 +63,14 @@ export abstract class BufferedSink implements Sink, Flushable, Link {
   abstract close(farewell: Farewell): void;
   abstract pauseInput(paused: boolean): void;
 
+  over(farewell?: Farewell): void {
+    this.node.leave(this, farewell);
+  }
+
+  sooner(): void {
+    this.node.expect(this);
+  }
+
   /** Says whose sink this is, and whose deadlines count. Before anything else happens to it. */
   serve(session: Session, timed: Timed = session): void {
     this.#session = session;
@@ -86,7 +94,7 @@ export abstract class BufferedSink implements Sink, Flushable, Link {
     this.#bytes += bytes.length;
     if (!this.#enlisted && !this.#held) {
       this.#enlisted = true;
-      this.#tick.enlist(this);
+      this.node.tick.enlist(this);
     }
     if (!this.#isFull) this.#isFull = (this.#lags ? this.unsent : this.#bytes) >= this.#bytesMax;
     return !this.#isFull;

@@ -17,12 +17,14 @@ class AnswerSink implements Sink {
   readonly #bytesMax: number;
   readonly #messages: Uint8Array[] = [];
   readonly #changed: () => void;
+  readonly #over: Sink["over"];
   #bytes = 0;
   isClosed = false;
 
-  constructor(bytesMax: number, changed: () => void) {
+  constructor(bytesMax: number, changed: () => void, over: Sink["over"]) {
     this.#bytesMax = bytesMax;
     this.#changed = changed;
+    this.#over = over;
   }
 
   /** Nothing drains an answer: what does not fit is for the next one. */
@@ -36,6 +38,10 @@ class AnswerSink implements Sink {
   /** All but `welcome`, which an answer begins with: nothing has left. */
   retract(): Retracted {
     return this.#messages.splice(1).length === 0 ? "nothing" : "dropped";
+  }
+
+  over(farewell?: Farewell): void {
+    this.#over(farewell);
   }
 
   close(farewell: Farewell): void {
@@ -93,7 +99,11 @@ export async function answerSession(
 
   const answersBytes = controlBytes * (1 + hello.subscriptions.length);
   // Looked at when the tick is over: what else comes in it is taken along.
-  const sink = new AnswerSink(limits.pageBytesMax + answersBytes, () => tick.enlist(check));
+  const sink = new AnswerSink(
+    limits.pageBytesMax + answersBytes,
+    () => tick.enlist(check),
+    (farewell) => node.leave(link, farewell ?? (isAnswered ? { kind: "ended" } : undefined)),
+  );
   const session = new Session({
     id: node.nextSessionId(),
     hubs,
@@ -105,7 +115,6 @@ export async function answerSession(
     principal,
     address: client.address,
     hears: false,
-    onClose: (farewell) => node.leave(link, farewell ?? (isAnswered ? { kind: "ended" } : undefined)),
     counts: exchange.traffic,
   });
 

@@ -36,7 +36,6 @@ function openSession(
     address: sink.client.address,
     hears: false,
     ageMsMax: node.drawAgeMs(),
-    onClose: (farewell) => node.leave(sink, farewell),
     counts: sink.traffic,
   });
   sink.serve(session);

@@ -24,7 +24,6 @@ export class StreamSink extends BufferedSink {
   #exchange: Exchange | undefined;
   #wire: StreamWire | undefined;
   readonly #isChunked: boolean;
-  readonly #node: Node;
   /** In which an error is told once the stream has begun; where there is none, its end has to do. */
   readonly #errors: Framing | undefined;
   readonly #gone = (): void => this.session.gone();
@@ -36,7 +35,6 @@ export class StreamSink extends BufferedSink {
     super(node, client, node.traffic.sse, true);
     this.#exchange = exchange;
     this.#isChunked = takesChunks(exchange.response);
-    this.#node = node;
     this.#errors = errors;
     this.#coded = node.compression?.streamCoding(exchange.header("accept-encoding"))?.begin();
     if (this.#coded !== undefined) this.#writeRaw(this.#coded.head);
@@ -99,7 +97,7 @@ export class StreamSink extends BufferedSink {
     this.#forgetExchange?.();
     this.#forgetExchange = undefined;
     this.#exchange = undefined;
-    this.#node.meters.answered(exchange.route, 200);
+    this.node.meters.answered(exchange.route, 200);
     this.#wire = openWire(exchange.response, exchange.headersWith(this.headersOf(exchange)), this.#isChunked);
     this.#wire.onClose(this.#gone);
     this.release();
@@ -137,7 +135,7 @@ export class StreamSink extends BufferedSink {
     if (this.#coded !== undefined) this.#writeRaw(this.#coded.tail());
     this.flush();
     wire.end();
-    wire.onClose(this.#node.farewells.begin(() => wire.destroy()));
+    wire.onClose(this.node.farewells.begin(() => wire.destroy()));
   }
 
   /** The stream is over before it began. Rule SSE-5. */

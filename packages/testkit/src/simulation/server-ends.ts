@@ -53,7 +53,6 @@ function openSession(
     gate,
     limits,
     clock,
-    onClose: () => node.leave(session),
   });
   return { session, dialogue: new Dialogue({ session, gate, limits, clock, form }) };
 }
@@ -112,6 +111,10 @@ abstract class LineSink implements Sink {
     this.#isClosed = true;
     this.line.cut({ client: true, server: true });
     return "cut";
+  }
+
+  over(): void {
+    if (this.session !== undefined) this.node.leave(this.session);
   }
 
   close(farewell: Farewell): void {
@@ -250,6 +253,10 @@ export class AnswerEnd implements Sink, ServerEnd, Timed {
     const separated = this.#parts.flatMap((part, index) => (index === 0 ? [part] : [comma, part]));
     const text = `{"messages":[${Buffer.from(joinBytes(separated)).toString()}],"more":${more}}`;
     this.#line.down.send({ is: "body", status: 200, text }, text.length);
+  }
+
+  over(): void {
+    this.#node.leave(this.#session);
   }
 
   write(part: Uint8Array): boolean {
