@@ -124,6 +124,8 @@ export class Control implements ControlHost {
   /** The clock was set. */
   clockSet(now: number): void {
     this.hubs.clockSet(now);
+    this.revocations.clockSet(now);
+    this.tickets.clockSet(now);
   }
 
   stop(): void {

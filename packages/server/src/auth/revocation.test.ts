@@ -82,6 +82,20 @@ for (const [target, others] of targets) {
   });
 }
 
+test("[REV-9] [REV-8] the token of a connection that is closed by its id is refused for no longer than the connection", async (t) => {
+  const rig = await startNode(t, believing);
+  const client = await SocketClient.open(t, `${rig.url}/connect`);
+  client.say(hello(ada, "a"));
+  const { session } = await client.message(0);
+  const last = Date.now() + 3_600_000;
+  await revoke(rig, { session, until: last });
+  await client.closes();
+  const known = async () => (await call(`${rig.url}/revocations`, { headers: root })).json.revocations;
+  while ((await known()).length < 2);
+  const [closed, token] = await known();
+  assert.deepEqual([closed.until, token.token, token.until], [last, "t1", last]);
+});
+
 test("[REV-9] a connection is closed by its id, and its token does not come back; one without an id does", async (t) => {
   const [first, second = first] = await startNodes(t, 2);
   const named = await SocketClient.open(t, `${second.url}/connect`);

@@ -110,9 +110,13 @@ export class Revocations implements Timed {
 
   /** Revokes the token of a connection that was ended by its id: it must not come back on another. Rule REV-9. */
   ended({ tokenId }: Principal, connection: string): void {
-    if (tokenId === undefined || this.#table.get("session", connection) === undefined) return;
+    const ending = this.#table.get("session", connection);
+    const now = this.#host.clock.now();
+    if (tokenId === undefined || ending === undefined || ending.until <= now) return;
     if (this.#table.get("token", tokenId) !== undefined) return;
-    this.add({ token: tokenId }).catch((error: unknown) => {
+    // For as long as was asked for, by whatever clock.
+    const until = Math.min(ending.until, now + this.#host.node.settings.revocationMs);
+    this.add({ token: tokenId }, until).catch((error: unknown) => {
       this.#failed(
         "The token of a connection that was ended could not be revoked; that is tried again.",
         error,
@@ -170,6 +174,11 @@ export class Revocations implements Timed {
 
   #failed(message: string, error: unknown): void {
     this.#host.node.log({ level: "error", message, error: thrownField(error) });
+  }
+
+  /** The clock was set. */
+  clockSet(now: number): void {
+    this.deadline = now;
   }
 
   tick(now: number): void {

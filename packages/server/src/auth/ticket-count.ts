@@ -16,7 +16,8 @@ export class TicketCount {
   readonly #limits: Limits;
   /** Oldest first. */
   readonly #made = new Set<Made>();
-  readonly #byOwner = new Map<string, number>();
+  /** When the time of each owner's is over, oldest first. */
+  readonly #byOwner = new Map<string, number[]>();
 
   constructor(limits: Limits) {
     this.#limits = limits;
@@ -26,22 +27,30 @@ export class TicketCount {
   add(owner: string | undefined, now: number): TicketRefusal | undefined {
     const { ticketMs, ticketsMax, ticketsPerUserMax } = this.#limits;
     this.expire(now);
-    if (owner !== undefined && (this.#byOwner.get(owner) ?? 0) >= ticketsPerUserMax) {
-      return this.#refusal("ticketsPerUserMax", "rate_limited", now);
+    const own = (owner === undefined ? undefined : this.#byOwner.get(owner)) ?? [];
+    if (owner !== undefined && own.length >= ticketsPerUserMax) {
+      return this.#refusal("ticketsPerUserMax", "rate_limited", (own[0] ?? now + ticketMs) - now);
     }
-    if (this.#made.size >= ticketsMax) return this.#refusal("ticketsMax", "overloaded", now);
-    this.#made.add({ until: now + ticketMs, owner });
-    if (owner !== undefined) this.#byOwner.set(owner, (this.#byOwner.get(owner) ?? 0) + 1);
+    if (this.#made.size >= ticketsMax) {
+      const [oldest] = this.#made;
+      return this.#refusal("ticketsMax", "overloaded", (oldest?.until ?? now + ticketMs) - now);
+    }
+    const until = now + ticketMs;
+    this.#made.add({ until, owner });
+    own.push(until);
+    if (owner !== undefined) this.#byOwner.set(owner, own);
     return undefined;
   }
 
-  #refusal(limit: TicketRefusal["limit"], code: "rate_limited" | "overloaded", now: number): TicketRefusal {
+  #refusal(
+    limit: TicketRefusal["limit"],
+    code: "rate_limited" | "overloaded",
+    waitMs: number,
+  ): TicketRefusal {
     const { ticketMs } = this.#limits;
-    const [oldest] = this.#made;
-    const retryAfterMs = Math.max(1, (oldest?.until ?? now + ticketMs) - now);
     const whose = limit === "ticketsMax" ? "this node" : "one user";
     const detail = `At most ${this.#limits[limit]} tickets are made for ${whose} in ${ticketMs} ms (${limit}).`;
-    return { limit, error: new HoldfastError(code, detail, { retryAfterMs }) };
+    return { limit, error: new HoldfastError(code, detail, { limit, retryAfterMs: Math.max(1, waitMs) }) };
   }
 
   /** Forgets those whose time is over. */
@@ -50,9 +59,15 @@ export class TicketCount {
       if (made.until > now) return;
       this.#made.delete(made);
       if (made.owner === undefined) continue;
-      const left = (this.#byOwner.get(made.owner) ?? 1) - 1;
-      if (left === 0) this.#byOwner.delete(made.owner);
-      else this.#byOwner.set(made.owner, left);
+      const own = this.#byOwner.get(made.owner);
+      own?.shift();
+      if (own?.length === 0) this.#byOwner.delete(made.owner);
     }
+  }
+
+  /** The clock was set: nobody waits for a time that was another. */
+  clear(): void {
+    this.#made.clear();
+    this.#byOwner.clear();
   }
 }

@@ -221,6 +221,32 @@ test("[TICK-5] [BND-2] tickets are bounded by user and by node, and the refusal 
   assert.equal((await make("ada")).status, 201);
 });
 
+test("[TICK-5] a user who has too many is told when there is room for one of theirs, whatever others have", async (t) => {
+  mock.timers.enable({ apis: ["Date"], now: Date.now() });
+  t.after(() => mock.timers.reset());
+  const rig = await startNode(t, { ...believing, limits: { ticketsPerUserMax: 2 } });
+  const make = (user: string) => post(`${rig.url}/tickets`, "", as({ user }));
+  assert.equal((await make("bob")).status, 201);
+  mock.timers.tick(1500);
+  for (const user of ["ada", "ada"]) assert.equal((await make(user)).status, 201);
+  mock.timers.tick(1500);
+  const { json } = await make("ada");
+  assert.deepEqual([json.retryAfterMs, json.limit], [28_500, "ticketsPerUserMax"]);
+});
+
+test("[TICK-5] a clock that is set back keeps nobody waiting for the time that it was", async (t) => {
+  mock.timers.enable({ apis: ["Date"], now: Date.now() });
+  t.after(() => mock.timers.reset());
+  const rig = await startNode(t, { ...believing, limits: { ticketsPerUserMax: 1 } });
+  const make = async () => (await post(`${rig.url}/tickets`, "", as(ada))).status;
+  assert.deepEqual([await make(), await make()], [201, 429]);
+  mock.timers.setTime(Date.now() - 3_600_000);
+  // The node finds it out by itself, a moment later.
+  let status = await make();
+  while (status === 429) status = await make();
+  assert.equal(status, 201);
+});
+
 test("[TICK-2] an EventSource that comes back with a used ticket is refused, which ends it; a new one goes on", async (t) => {
   const rig = await startNode(t, believing);
   const server = createServer();

@@ -133,6 +133,12 @@ export class Tickets implements Timed {
     this.#used.set(id, { cursor: formatCursor({ epoch, offset: event.offset }), until });
   }
 
+  /** The clock was set. What was used stays used. */
+  clockSet(now: number): void {
+    this.deadline = now;
+    this.#count.clear();
+  }
+
   tick(now: number): void {
     this.deadline = now + expireEveryMs;
     for (const [id, { until }] of this.#used) if (until <= now) this.#used.delete(id);
