@@ -1,32 +1,23 @@
 import {
-  type ControlMessage,
   type Cursor,
   type Draft,
-  errorMessage,
   HoldfastError,
   type Limits,
   type PublishResult,
   type ReconnectReason,
   type Subscription,
-  toHoldfastError,
 } from "@holdfast/protocol";
-import { type Batch, type Framing, Notice } from "./batch.ts";
 import type { Company } from "./company.ts";
-import type { Clock, Hubs } from "./hubs.ts";
+import type { Clock } from "./hubs.ts";
 import { Intake, type IntakeHost } from "./intake.ts";
 import { type Action, checkCurrent, type Gate, type Principal } from "./principal.ts";
 import type { Source } from "./publish-rates.ts";
 import { Publisher, type PublisherHost } from "./publishing.ts";
-import type { SessionCounts } from "./session-counts.ts";
-import type { Farewell, Retracted, Sink } from "./sink.ts";
 import { Subscriptions, type SubscriptionsHost } from "./subscriptions.ts";
 import { type Due, Vitals } from "./vitals.ts";
+import { Voice, type VoiceOptions } from "./voice.ts";
 
-export interface SessionOptions {
-  readonly id: string;
-  readonly hubs: Hubs;
-  readonly sink: Sink;
-  readonly framing: Framing;
+export interface SessionOptions extends VoiceOptions {
   readonly gate: Gate;
   readonly limits: Limits;
   readonly clock: Clock;
@@ -41,10 +32,6 @@ export interface SessionOptions {
   readonly ageMsMax?: number | undefined;
   /** The client can bring a new token on this connection, for which it may have a grace. Rule EXP-5. */
   readonly renews?: boolean;
-  /** A subscription has been read up to the head, which it had not been before. */
-  readonly onCaughtUp?: () => void;
-  /** Counts what the session does, with others. */
-  readonly counts?: SessionCounts;
 }
 
 /** How long a client may take to go elsewhere whose connection has become old. */
@@ -55,27 +42,14 @@ const rotateDelayMs = 1000;
 /** `greeting`: nothing was said yet; `full`: its client takes no more for now; `lagging`: not everything up to the head was written; else `live`. */
 export type SessionState = "greeting" | "live" | "lagging" | "full";
 
-/** What a held JSON answer is sent for. Rule SES-6. */
-const tellTypes: ReadonlySet<ControlMessage["type"]> = new Set(["gap", "end", "unsubscribed", "error"]);
-
 /** One connected client: a principal, its subscriptions, its sink. */
-export class Session implements IntakeHost, PublisherHost, SubscriptionsHost {
-  readonly id: string;
-  readonly hubs: Hubs;
+export class Session extends Voice implements IntakeHost, PublisherHost, SubscriptionsHost {
   readonly limits: Limits;
-  /** What counts its doings, with those of others. */
-  readonly counts: SessionCounts | undefined;
   /** Whether its client can go elsewhere before this connection has ended. */
   readonly moves: boolean;
-  // What every delivery needs is at hand: each further object on the way would be one more that is not in the cache, and
-  // the options, kept, would be one more for each connection.
-  readonly #sink: Sink;
-  readonly #framing: Framing;
   readonly #gate: Gate;
   readonly #clock: Clock;
   readonly #address: string | undefined;
-  readonly #onCaughtUp: (() => void) | undefined;
-  #full = false;
   /** The principal's time is over, and it has its grace to renew: nothing is delivered meanwhile. */
   #lapsed = false;
   readonly #subscriptions: Subscriptions;
@@ -83,28 +57,20 @@ export class Session implements IntakeHost, PublisherHost, SubscriptionsHost {
   readonly #intake: Intake;
   #principal: Principal;
   #instance: string;
-  #closed = false;
-  #told = false;
-  /** Something was written. What nobody asked for does not come before it. Rules SES-2, WSP-1. */
-  #hasSpoken = false;
   /** What it was told when it was asked to go elsewhere. */
   #moving: { readonly delayMs: number; readonly reason: ReconnectReason } | undefined;
   /** Made when first needed: most sessions only read. */
   #publisher: Publisher | undefined;
 
   constructor(options: SessionOptions) {
+    super(options);
+    // Of these it keeps what it needs: they would be one more object for each connection.
     const { id, clock, principal } = options;
-    this.id = id;
-    this.hubs = options.hubs;
     this.limits = options.limits;
-    this.counts = options.counts;
     this.moves = options.moves === true;
-    this.#sink = options.sink;
-    this.#framing = options.framing;
     this.#gate = options.gate;
     this.#clock = clock;
     this.#address = options.address;
-    this.#onCaughtUp = options.onCaughtUp;
     this.#instance = id;
     this.#principal = principal;
     this.#subscriptions = new Subscriptions(this);
@@ -116,8 +82,8 @@ export class Session implements IntakeHost, PublisherHost, SubscriptionsHost {
 
   /** O(subscriptions). */
   get state(): SessionState {
-    if (!this.#hasSpoken) return "greeting";
-    if (this.#full) return "full";
+    if (!this.hasSpoken) return "greeting";
+    if (this.isFull) return "full";
     return this.caughtUp ? "live" : "lagging";
   }
 
@@ -141,20 +107,11 @@ export class Session implements IntakeHost, PublisherHost, SubscriptionsHost {
 
   /** Nothing is to be delivered now: the sink takes no more, or the principal may have no more. */
   get full(): boolean {
-    return this.#full || this.#lapsed;
-  }
-
-  get isClosed(): boolean {
-    return this.#closed;
+    return this.isFull || this.#lapsed;
   }
 
   get subscriptions(): number {
     return this.#subscriptions.size;
-  }
-
-  /** Something was said for which a held JSON answer is sent at once. Rule SES-6. */
-  get told(): boolean {
-    return this.#told;
   }
 
   /** Every subscription has been read up to the head. */
@@ -162,76 +119,24 @@ export class Session implements IntakeHost, PublisherHost, SubscriptionsHost {
     return this.#subscriptions.caughtUp;
   }
 
-  say(message: ControlMessage): void {
-    if (tellTypes.has(message.type)) this.#told = true;
-    this.#write(new Notice(message));
-  }
-
-  /**
-   * Tells a refusal in band: about one request or channel when named. Rules SES-7, PUB-3.
-   *
-   * Of what is no outcome the client learns nothing but that; it is reported as a fault.
-   */
-  refuse(thrown: unknown, about: { ref?: number; channel?: string } = {}): void {
-    this.hubs.report(thrown, this.id);
-    const error = toHoldfastError(thrown);
-    this.counts?.refused(error.code);
-    this.say(errorMessage(error, about));
-  }
-
-  deliver(batch: Batch): void {
-    this.#told = true;
-    this.#write(batch);
-  }
-
-  notice(notice: Notice): void {
-    this.#write(notice);
-  }
-
-  #write(said: Batch | Notice): void {
-    if (this.#closed) return;
-    try {
-      const bytes = said.bytes(this.#framing);
-      // To a stream that frames by length, nothing would be its end.
-      if (bytes === undefined || bytes.length === 0) return;
-      this.#hasSpoken = true;
-      this.transmit(bytes);
-    } catch (error) {
-      this.#break(error);
-    }
-  }
-
-  /** Writes bytes of the transport's own, such as the answer to a ping: what the client does not take of them counts as all the rest does. */
-  transmit(bytes: Uint8Array): void {
-    try {
-      if (this.#sink.write(bytes) || this.#full || this.#closed) return;
-    } catch (error) {
-      this.#break(error);
-      return;
-    }
+  protected override filled(): void {
     this.#vitals.filled(this.#clock.now());
     this.#setFull(true);
   }
 
   #setFull(full: boolean): void {
-    this.#full = full;
+    this.isFull = full;
     this.#intake.full = full;
-  }
-
-  /** What was written is in doubt, so nothing may follow it. Other connections must not suffer for it. */
-  #break(error: unknown): void {
-    this.hubs.report(error, this.id);
-    this.close({ kind: "refused", error: new HoldfastError("internal") });
   }
 
   /** Stops or restarts reading from the client. */
   pauseInput(paused: boolean): void {
-    if (this.#closed) return;
+    if (this.isClosed) return;
     this.#vitals.deafen(paused, this.#clock.now());
     try {
-      this.#sink.pauseInput(paused);
+      this.sink.pauseInput(paused);
     } catch (error) {
-      this.#break(error);
+      this.fail(error);
     }
   }
 
@@ -242,7 +147,7 @@ export class Session implements IntakeHost, PublisherHost, SubscriptionsHost {
 
   /** Something that the client asked for has not been answered. */
   get isBusy(): boolean {
-    return !this.#closed && this.#intake.isBusy;
+    return !this.isClosed && this.#intake.isBusy;
   }
 
   /** Counts a request as unanswered until its answer has been given; never rejects. */
@@ -257,7 +162,7 @@ export class Session implements IntakeHost, PublisherHost, SubscriptionsHost {
 
   /** The sink has room again: readers go on from their cursors. Rule BND-1. */
   drained(): void {
-    if (this.#closed || !this.#full) return;
+    if (this.isClosed || !this.isFull) return;
     this.#vitals.drained();
     this.#setFull(false);
     this.#subscriptions.drained();
@@ -267,7 +172,7 @@ export class Session implements IntakeHost, PublisherHost, SubscriptionsHost {
   #setLapsed(lapsed: boolean): void {
     if (this.#lapsed === lapsed) return;
     this.#lapsed = lapsed;
-    if (!lapsed && !this.#full) this.#subscriptions.drained();
+    if (!lapsed && !this.isFull) this.#subscriptions.drained();
   }
 
   /**
@@ -276,7 +181,7 @@ export class Session implements IntakeHost, PublisherHost, SubscriptionsHost {
    * Resolves when the reader has started, or was refused.
    */
   async subscribe(subscription: Subscription): Promise<void> {
-    if (!this.#closed) await this.during(this.#subscriptions.subscribe(subscription));
+    if (!this.isClosed) await this.during(this.#subscriptions.subscribe(subscription));
   }
 
   /** Ends a subscription. Rule SUB-5. */
@@ -285,17 +190,13 @@ export class Session implements IntakeHost, PublisherHost, SubscriptionsHost {
     this.#subscriptions.unsubscribe(channel);
   }
 
-  arrived(): void {
-    this.#guard(this.#onCaughtUp);
-  }
-
   /**
    * Publishes after what was published before; answered in band by `published` or `error`. Rules ACK-1, ACK-4, PUB-3.
    *
    * What could not be read is given as its error, to be refused in its turn.
    */
   publish(ref: number, channel: string, drafts: readonly Draft[] | HoldfastError, ifMatch?: Cursor): void {
-    if (this.#closed) return;
+    if (this.isClosed) return;
     this.#publisher ??= new Publisher(this);
     void this.during(this.#publisher.publish(ref, channel, drafts, ifMatch));
   }
@@ -328,7 +229,7 @@ export class Session implements IntakeHost, PublisherHost, SubscriptionsHost {
     this.#principal = principal;
     this.#instance = instance;
     this.#vitals.expire(principal.expiresAt, this.#clock.now());
-    if (principal.expiresAt !== undefined) this.#sink.sooner?.();
+    if (principal.expiresAt !== undefined) this.sink.sooner?.();
   }
 
   /**
@@ -336,7 +237,7 @@ export class Session implements IntakeHost, PublisherHost, SubscriptionsHost {
    * that has been found out; throws `forbidden` for another user. Rules EXP-4, EXP-5.
    */
   async renew(principal: Principal): Promise<void> {
-    if (this.#closed) return;
+    if (this.isClosed) return;
     if (principal.user !== this.#principal.user) {
       throw new HoldfastError(
         "forbidden",
@@ -345,7 +246,7 @@ export class Session implements IntakeHost, PublisherHost, SubscriptionsHost {
     }
     this.adopt(principal);
     await this.review();
-    if (!this.#closed && this.#clock.now() < this.#vitals.expiresAt) this.#setLapsed(false);
+    if (!this.isClosed && this.#clock.now() < this.#vitals.expiresAt) this.#setLapsed(false);
   }
 
   /** Ends the subscriptions and memberships that the principal may not have, or not any more. Rules AUTH-1, REV-5. */
@@ -353,33 +254,15 @@ export class Session implements IntakeHost, PublisherHost, SubscriptionsHost {
     return this.#subscriptions.review();
   }
 
-  /**
-   * Takes back what was written and has not left, since some of it may be of a channel that was lost. True when there
-   * was nothing; otherwise the connection ends, and the client goes on from its cursors on another. Rule REV-5.
-   */
-  retract(): boolean {
-    const became = this.#retracted();
-    if (became === "nothing") return true;
-    if (became === "cut") this.gone();
-    else this.reconnect(0, "permissions");
-    return false;
-  }
-
-  #retracted(): Retracted {
-    try {
-      return this.#sink.retract();
-    } catch (error) {
-      this.hubs.report(error);
-      return "cut";
-    }
-  }
-
   /** Ends the connection of a principal that may not be here any more: it is told nothing more but why. Rule REV-4. */
   revoke(error: HoldfastError): void {
-    if (this.#closed) return;
+    if (this.isClosed) return;
     this.#subscriptions.expel();
-    if (this.#retracted() === "cut") this.gone();
-    else this.close({ kind: "refused", error });
+    this.silence(error);
+  }
+
+  protected override release(): void {
+    this.#subscriptions.releaseAll();
   }
 
   /** Something came from the client: a message, or a sign of life. Rule LIM-6. */
@@ -398,19 +281,19 @@ export class Session implements IntakeHost, PublisherHost, SubscriptionsHost {
 
   /** When `tick` must be called next, in ms since 1970. */
   get deadline(): number {
-    return this.#closed ? Number.POSITIVE_INFINITY : Math.min(this.#vitals.deadline, this.#intake.deadline);
+    return this.isClosed ? Number.POSITIVE_INFINITY : Math.min(this.#vitals.deadline, this.#intake.deadline);
   }
 
   tick(now: number): void {
     this.#intake.tick(now);
-    while (!this.#closed) {
+    while (!this.isClosed) {
       const due = this.#vitals.due(now);
       if (due.is === "nothing") return;
       if (due.is === "over") this.#over(due.error);
       else if (due.is === "lapsed") this.#setLapsed(true);
       else if (due.is === "leave") this.#leave();
       else if (due.is === "idle") this.#idle(now);
-      else if (this.#hasSpoken) this.#remind(due);
+      else if (this.hasSpoken) this.#remind(due);
     }
   }
 
@@ -427,7 +310,7 @@ export class Session implements IntakeHost, PublisherHost, SubscriptionsHost {
 
   #remind(due: Due): void {
     if (due.is === "expiring") this.say({ type: "expiring", inMs: due.inMs });
-    else if (!this.#full) this.say({ type: "heartbeat", heads: this.#subscriptions.heads });
+    else if (!this.isFull) this.say({ type: "heartbeat", heads: this.#subscriptions.heads });
   }
 
   /** Was asked to go elsewhere, and is served until it does. */
@@ -445,9 +328,9 @@ export class Session implements IntakeHost, PublisherHost, SubscriptionsHost {
    * could not go before its connection has ended. Rules CALM-2, CALM-3.
    */
   move(delayMs: number, reason: ReconnectReason, graceMs: number): void {
-    if (this.#closed) return;
+    if (this.isClosed) return;
     this.#moving = { delayMs, reason };
-    if (!this.moves || !this.#hasSpoken) {
+    if (!this.moves || !this.hasSpoken) {
       this.#leave();
       return;
     }
@@ -464,39 +347,6 @@ export class Session implements IntakeHost, PublisherHost, SubscriptionsHost {
     // What it has asked for is answered; what it says from now on it says again elsewhere.
     this.holdInput(true);
     void this.#intake.answered().then(() => this.reconnect(delayMs, reason));
-  }
-
-  /** Lets the client go now, to come back after `delayMs`. */
-  reconnect(delayMs: number, reason: ReconnectReason): void {
-    if (this.#closed) return;
-    if (this.#hasSpoken) this.say({ type: "reconnect", delayMs, reason });
-    this.close({ kind: "reconnect", delayMs, reason });
-  }
-
-  close(farewell: Farewell): void {
-    if (this.#closed) return;
-    this.#end(farewell);
-    this.#guard(() => this.#sink.close(farewell));
-  }
-
-  /** The connection is no more: everything is released. */
-  gone(): void {
-    if (!this.#closed) this.#end();
-  }
-
-  #end(farewell?: Farewell): void {
-    this.#closed = true;
-    this.#subscriptions.releaseAll();
-    this.#guard(() => this.#sink.over(farewell));
-  }
-
-  /** Calls the transport; what it throws must not reach other connections, which may be waiting for their turn. */
-  #guard(call: (() => void) | undefined): void {
-    try {
-      call?.();
-    } catch (error) {
-      this.hubs.report(error, this.id);
-    }
   }
 }
 

@@ -21,8 +21,6 @@ export interface SubscriptionsHost extends CompanyHost {
   readonly counts: SessionCounts | undefined;
   deliver(batch: Batch): void;
   say(message: ControlMessage): void;
-  /** A subscription has been read up to the head, which it had not been before. */
-  arrived(): void;
   /** Takes back what was written and has not left; false when the connection ends for it. */
   retract(): boolean;
 }
@@ -252,9 +250,8 @@ export class Subscriptions implements Receiver {
     this.#behind.add(reader);
   }
 
-  arrived(): void {
-    this.#host.arrived();
-  }
+  /** Whether it is caught up is asked of it. */
+  arrived(): void {}
 
   resumed(_reader: Reader, gap?: GapReason): void {
     this.#host.counts?.resumed(gap ?? "resumed");

@@ -127,7 +127,6 @@ export interface ClientOptions {
   readonly renews?: boolean;
   readonly token?: string;
   readonly address?: string;
-  readonly onCaughtUp?: () => void;
   readonly moves?: boolean;
   readonly ageMsMax?: number;
   /** Speaks the session protocol, beginning with `hello`. */
@@ -149,7 +148,7 @@ export class Client {
     this.#world = world;
     const { hubs, limits, clock } = world;
     const { gate = openGate, principal = {}, framing = framings.sessionText, hears = true } = options;
-    const { token, address, onCaughtUp = () => {}, moves = false, renews = false, ageMsMax } = options;
+    const { token, address, moves = false, renews = false, ageMsMax } = options;
     const { sink } = this;
     this.session = new Session({
       id,
@@ -165,7 +164,6 @@ export class Client {
       moves,
       renews,
       ageMsMax,
-      onCaughtUp,
     });
     this.dialogue = new Dialogue({
       session: this.session,
