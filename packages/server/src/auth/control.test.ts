@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as nextTurn } from "node:timers/promises";
 import type { Broker } from "@holdfast/core/broker";
+import { assemble } from "../holdfast.ts";
 import { call, faultyBroker, post, SocketClient, startNode } from "../rig.test.ts";
 import { ada, as, believing, changePermissions, hello, newBroker, revoke, root } from "./people.test.ts";
 
@@ -46,6 +47,29 @@ test("[REV-1] a node that has not read what was revoked is not ready and lets no
   assert.deepEqual([status, json.code], [401, "token_revoked"]);
   // What it found out a moment ago holds for a second.
   while ((await call(`${later.url}/health/ready`)).status !== 200) await nextTurn();
+});
+
+test("[REV-1] [BND] of who asked in vain while the log could not be read nothing is kept", async () => {
+  const { broker, faults } = faultyBroker();
+  faults.set("follow", "fail");
+  const { node, holdfast } = assemble({ ...believing, broker, brokerDeadlineMs: 50, logger: () => {} });
+  const { control } = node;
+  assert.ok(control !== undefined);
+  const asked = Array.from({ length: 10 }, () =>
+    assert.rejects(control.read(), { code: "broker_unavailable" }),
+  );
+  assert.equal(control.awaiting, 10);
+  await Promise.all(asked);
+  assert.equal(control.awaiting, 0);
+  faults.clear();
+  const found = async () =>
+    await control.read().then(
+      () => true,
+      () => false,
+    );
+  while (!(await found()));
+  assert.equal(control.awaiting, 0);
+  await holdfast.close();
 });
 
 test("[REV-6] what nodes tell each other nobody reads or writes, whatever they may", async (t) => {

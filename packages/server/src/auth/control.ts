@@ -41,6 +41,8 @@ export class Control implements ControlHost {
   readonly permissions: PermissionChanges;
   readonly tickets: Tickets;
   readonly #logs: ControlLog[] = [];
+  /** Those who wait for the logs to be read: they are forgotten one by one, since that may take as long as an outage does. */
+  readonly #awaiting = new Set<() => void>();
   #isStopped = false;
 
   constructor(node: Node) {
@@ -94,6 +96,14 @@ export class Control implements ControlHost {
   /** Begins to read what is said. */
   begin(): void {
     for (const log of this.#logs) void log.begin();
+    void Promise.all(this.#logs.map(({ read }) => read)).then(() => {
+      for (const done of this.#awaiting) done();
+    });
+  }
+
+  /** How many wait for what was said before. */
+  get awaiting(): number {
+    return this.#awaiting.size;
   }
 
   /** Whether this node knows what the others had said when it came. */
@@ -106,12 +116,16 @@ export class Control implements ControlHost {
     if (this.isRead) return;
     const { deadlines, settings } = this.node;
     await new Promise<void>((resolve, reject) => {
-      const cancel = deadlines.after(settings.brokerDeadlineMs, () => reject(unread()));
+      const cancel = deadlines.after(settings.brokerDeadlineMs, () => {
+        this.#awaiting.delete(done);
+        reject(unread());
+      });
       const done = () => {
+        this.#awaiting.delete(done);
         cancel();
         resolve();
       };
-      void Promise.all(this.#logs.map(({ read }) => read)).then(done);
+      this.#awaiting.add(done);
     });
   }
 
