@@ -19,10 +19,11 @@ import { Front } from "./front.ts";
 import { type Certificate, Listener, type ListenOptions } from "./listener.ts";
 import { formatFamilies } from "./metrics/exposition.ts";
 import type { NodeReport } from "./metrics/report.ts";
-import { Node, type Stats } from "./node.ts";
+import { Node } from "./node.ts";
 import { OperationsListener } from "./operations.ts";
 import { checkCapabilities, type HoldfastOptions, readOptions } from "./options.ts";
 import { controlOf } from "./routes/revocations.ts";
+import { type Stats, statsOf } from "./stats.ts";
 
 export interface PublishOptions {
   readonly type?: string;
@@ -209,7 +210,7 @@ export function assemble(options: HoldfastOptions): { readonly node: Node; reado
       await controlOf(node).permissions.add(user);
       node.audit({ act: "permissions.changed", user });
     },
-    stats: () => node.stats(),
+    stats: () => statsOf(node),
     metrics: async () => await formatFamilies(await node.tell("metrics")),
     report: () => node.tell("stats"),
     renewCertificate(certificate) {

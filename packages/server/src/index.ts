@@ -20,7 +20,6 @@ export {
 export type { Certificate, ListenOptions } from "./listener.ts";
 export type { LogEntry, Logger, LogLevel } from "./log.ts";
 export type { NodeReport } from "./metrics/report.ts";
-export type { Stats } from "./node.ts";
 export type { OperationsOptions } from "./operations.ts";
 export type {
   BrokerSetting,
@@ -29,3 +28,4 @@ export type {
   NamespaceOptions,
 } from "./options.ts";
 export { isLoopbackHost } from "./origins.ts";
+export type { Stats } from "./stats.ts";

@@ -1,100 +1,32 @@
 import type { IncomingMessage } from "node:http";
-import type { Socket } from "node:net";
-import { type Broker, MemoryBroker, type MemoryStats } from "@holdfast/core/broker";
-import {
-  type Clock,
-  type Farewell,
-  Hubs,
-  type Principal,
-  reasonOf,
-  type Session,
-} from "@holdfast/core/server";
+import { type Broker, MemoryBroker } from "@holdfast/core/broker";
+import { type Clock, Hubs, type Principal } from "@holdfast/core/server";
 import { type ErrorCode, HoldfastError, type Limits, namespaceOf } from "@holdfast/protocol";
+import { Attendance } from "./attendance.ts";
 import type { AuditEntry } from "./audit.ts";
 import { Control } from "./auth/control.ts";
 import { Gatekeeper } from "./auth/gatekeeper.ts";
 import { withDeadline } from "./broker-deadline.ts";
-import type { Drain, DrainStats } from "./calm/drain.ts";
+import type { Drain } from "./calm/drain.ts";
 import { Entrance } from "./calm/entrance.ts";
 import { NodeCompression } from "./compression/node-compression.ts";
-import { Deadlines, type Timed } from "./deadlines.ts";
+import { Deadlines } from "./deadlines.ts";
 import { drawText } from "./draw.ts";
 import { Farewells } from "./farewells.ts";
 import { FileWatch, RefusalCount } from "./files.ts";
 import { Admission, type Client } from "./limits/admission.ts";
 import { Budget } from "./limits/budget.ts";
 import { Proxies } from "./limits/proxies.ts";
-import { type Logger, type LogLevel, logsAt, thrownField } from "./log.ts";
+import { type Logger, type LogLevel, logsAt } from "./log.ts";
 import { keepInMemory } from "./memory.ts";
 import { Exposition, type Families } from "./metrics/exposition.ts";
 import { Meters } from "./metrics/meters.ts";
 import { type NodeReport, reportNode } from "./metrics/report.ts";
-import { type Traffic, Traffics } from "./metrics/traffic.ts";
+import { Traffics } from "./metrics/traffic.ts";
 import type { Settings } from "./options.ts";
 import { Origins } from "./origins.ts";
 import { Readiness } from "./readiness.ts";
 import { Tick } from "./tick.ts";
-
-/** What a node holds and does right now. */
-export interface Stats {
-  /** Sockets of the node's own listener. */
-  readonly connections: number;
-  /** Connections that found no room, since the start: beyond connectionsMax, or the files that the process may open. */
-  readonly connectionsRefused: number;
-  /** How often, looking once a second, no more files could be opened; meanwhile the system drops new connections. */
-  readonly filesExhausted: number;
-  /** WebSockets, event streams and JSON answers of the session protocol that are being held. */
-  readonly sessions: number;
-  /** Subscriptions, and long polls. */
-  readonly readers: number;
-  /** Of these, the ones that have been given everything up to the head. */
-  readonly readersLive: number;
-  /** JSON answers that are being held. */
-  readonly waiters: number;
-  /** Channels followed, and what is kept of them. */
-  readonly hubs: number;
-  readonly tailEvents: number;
-  readonly tailBytes: number;
-  /** Appends that the broker has not answered yet. */
-  readonly publishing: number;
-  /** Bytes written to sessions that their clients have not taken. */
-  readonly unsentBytes: number;
-  /** Somebody has asked for `/health/ready` within the last minute, and would notice if it were red. */
-  readonly watched?: true;
-  /** How far this node has come with letting its clients go, once it does. */
-  readonly drain?: DrainStats;
-  /** What the log in this process holds, where the node has no other. */
-  readonly memory?: MemoryStats;
-}
-
-/** An answer that is held back until there is something to say. */
-export interface Waiter {
-  /** By `performance.now()`. */
-  readonly openedAt: number;
-  readonly client: Client;
-  readonly principal: Principal;
-  /** Answers now, because the node goes away. */
-  drain(): void;
-  /** Finds out anew whether the principal may have an answer. */
-  look(): void;
-}
-
-/** What is asked of a connection's socket; afterwards it may not say any more. */
-export type ConnectionSocket = Pick<Socket, "remoteAddress" | "bytesRead" | "bytesWritten">;
-
-/** A session with its connection, as the node keeps it. */
-export interface Link {
-  readonly session: Session;
-  /** Whose deadlines count: the session's, or those of its dialogue. */
-  readonly timed: Timed;
-  readonly client: Client;
-  /** Bytes that its connection holds because the client has not taken them. */
-  readonly unsent: number;
-  readonly traffic: Traffic;
-  /** By `performance.now()`. */
-  readonly openedAt: number;
-  readonly socket: ConnectionSocket | undefined;
-}
 
 /** One server process: what its routes and transports share. */
 export class Node {
@@ -123,8 +55,7 @@ export class Node {
   readonly log: Logger;
   readonly meters: Meters;
   readonly traffic = new Traffics();
-  readonly links = new Set<Link>();
-  readonly waiters = new Set<Waiter>();
+  readonly attendance: Attendance;
   /** Sockets of the node's own listeners. */
   connections = 0;
   readonly refusals: RefusalCount;
@@ -166,12 +97,10 @@ export class Node {
         this.hubs.clockSet(now);
         this.admission.clockSet();
         this.control?.clockSet(now);
-        for (const link of this.links) {
-          link.session.clockSet(now, byMs);
-          this.expect(link);
-        }
+        this.attendance.clockSet(now, byMs);
       },
     });
+    this.attendance = new Attendance(this);
     this.gatekeeper = new Gatekeeper(settings, this);
     this.farewells = new Farewells(this.deadlines, farewellMs(settings));
     const broker = this.#chooseBroker();
@@ -189,7 +118,7 @@ export class Node {
       neighbours: settings.neighbours,
       onRefusal: (limit) => this.meters.refused(limit),
       random: Math.random,
-      onError: (fault, session) => this.#logFault(fault, session),
+      onError: (fault, session) => this.attendance.logFault(fault, session),
       onDelivered: this.meters.delivery.delivered,
     });
     this.readiness = new Readiness(this);
@@ -291,7 +220,7 @@ export class Node {
         retryAfterMs,
       });
     }
-    this.admission.checkRoom(this.links.size + this.waiters.size, client);
+    this.admission.checkRoom(this.attendance.size, client);
   }
 
   /** Throws `too_many_connections` where the user has no room for one more. */
@@ -322,75 +251,6 @@ export class Node {
     return connectionAgeMsMax === 0 ? undefined : Math.ceil((connectionAgeMsMax * (1 + Math.random())) / 2);
   }
 
-  enter(link: Link): void {
-    this.links.add(link);
-    this.admission.enter(link.client);
-    this.deadlines.add(link.timed);
-    link.traffic.opened++;
-    if (this.logs("debug")) this.#logConnection("A connection opened.", link);
-  }
-
-  /** A link's deadline may be earlier than it was. */
-  expect({ timed }: Link): void {
-    this.deadlines.expect(timed, timed.deadline);
-  }
-
-  /** Without a farewell it is the client that has left. */
-  leave(link: Link, farewell?: Farewell): void {
-    if (this.links.delete(link)) this.admission.leave(link.client);
-    this.deadlines.delete(link.timed);
-    const reason = farewell === undefined ? (link.session.movesFor ?? "client") : reasonOf(farewell);
-    link.traffic.left(reason);
-    if (!this.logs("debug")) return;
-    this.#logConnection("A connection closed.", link, {
-      reason,
-      ageMs: Math.round(performance.now() - link.openedAt),
-      receivedBytes: link.socket?.bytesRead,
-      sentBytes: link.socket?.bytesWritten,
-    });
-  }
-
-  #logConnection(message: string, link: Link, more: object = {}): void {
-    this.log({ level: "debug", message, ...aboutConnection(link), ...more });
-  }
-
-  /** Faults are rare, so that a connection may be looked for among all. */
-  #logFault(fault: unknown, connection: string | undefined): void {
-    let about: object = connection === undefined ? {} : { connection };
-    for (const link of this.links) if (link.session.id === connection) about = aboutConnection(link);
-    this.log({ level: "error", message: "A session failed.", ...about, error: thrownField(fault) });
-  }
-
-  /** An answer is held back from now on. */
-  hold(waiter: Waiter): void {
-    this.waiters.add(waiter);
-    this.admission.enter(waiter.client);
-  }
-
-  letGo(waiter: Waiter): void {
-    if (this.waiters.delete(waiter)) this.admission.leave(waiter.client);
-  }
-
-  /** O(sessions). */
-  stats(): Stats {
-    let unsentBytes = 0;
-    for (const { unsent } of this.links) unsentBytes += unsent;
-    const { memory } = this;
-    return {
-      unsentBytes,
-      connections: this.connections,
-      connectionsRefused: this.refusals.total,
-      filesExhausted: this.filesExhausted,
-      sessions: this.links.size,
-      waiters: this.waiters.size,
-      publishing: this.publishing,
-      ...this.hubs.stats(),
-      ...(this.readiness.isWatched ? { watched: true as const } : {}),
-      ...(this.drain === undefined ? {} : { drain: this.drain.stats }),
-      ...(memory === undefined ? {} : { memory: memory.stats() }),
-    };
-  }
-
   async stop(): Promise<void> {
     this.control?.stop();
     this.hubs.stop();
@@ -399,18 +259,6 @@ export class Node {
     this.#exposition?.stop();
     await this.#ownBroker?.stop();
   }
-}
-
-/** How the log names a connection. */
-function aboutConnection({ session, traffic, socket, client }: Link): object {
-  const { user } = session.principal;
-  const address = client.forwardedFor ?? socket?.remoteAddress;
-  return {
-    connection: session.id,
-    transport: traffic.transport,
-    ...(address === undefined ? {} : { address }),
-    ...(user === undefined ? {} : { user }),
-  };
 }
 
 /** Processor time that this thread, and so its event loop, has taken. */

@@ -3,8 +3,9 @@ import { test } from "node:test";
 import { setImmediate } from "node:timers/promises";
 import type { Principal } from "@holdfast/core/server";
 import { HoldfastError } from "@holdfast/protocol";
+import type { Link, Waiter } from "../attendance.ts";
 import type { LogEntry } from "../log.ts";
-import type { Link, Node, Waiter } from "../node.ts";
+import type { Node } from "../node.ts";
 import { Enforcement } from "./enforcement.ts";
 
 /** A node of which a walk sees as much as it looks at. */
@@ -15,7 +16,7 @@ function nodeWith() {
   const revoked: Principal[] = [];
   const refusal = new HoldfastError("token_revoked");
   const enforcement = new Enforcement({
-    node: { links, waiters, log: (entry: LogEntry) => log.push(entry) } as unknown as Node,
+    node: { attendance: { links, waiters }, log: (entry: LogEntry) => log.push(entry) } as unknown as Node,
     refusalOf: (principal) => (revoked.includes(principal) ? refusal : undefined),
     ended: () => {},
   });

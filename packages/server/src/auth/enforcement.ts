@@ -1,7 +1,8 @@
 import type { Principal } from "@holdfast/core/server";
 import type { HoldfastError } from "@holdfast/protocol";
+import type { Link, Waiter } from "../attendance.ts";
 import { thrownField } from "../log.ts";
-import type { Link, Node, Waiter } from "../node.ts";
+import type { Node } from "../node.ts";
 
 /** How many connections are looked at before everything else that happens on this node has its turn. */
 const perTurn = 1000;
@@ -63,7 +64,7 @@ export class Enforcement {
     // In a turn of its own: who was let in just before has become somebody by then.
     await turn();
     for (let errand = this.#take(); errand !== undefined; errand = this.#take()) {
-      const { links, waiters } = this.#host.node;
+      const { links, waiters } = this.#host.node.attendance;
       let seen = 0;
       // Those who are here now: what is held on after a look is held anew, and would be met again and again.
       for (const link of [...links]) {

@@ -59,8 +59,7 @@ export class Drain {
   }
 
   get stats(): DrainStats {
-    const { links, waiters } = this.#node;
-    return { phase: this.#phase, clients: this.#clients, left: links.size + waiters.size };
+    return { phase: this.#phase, clients: this.#clients, left: this.#node.attendance.size };
   }
 
   /** Waits out no more of the notice, and of the turns of those who are left. */
@@ -94,8 +93,8 @@ export class Drain {
   async letGoInTurn(): Promise<void> {
     this.#phase = "turns";
     const node = this.#node;
-    const waiters = [...node.waiters];
-    const sessions = [...node.links].map(({ session }) => session);
+    const waiters = [...node.attendance.waiters];
+    const sessions = [...node.attendance.links].map(({ session }) => session);
     const members = [...waiters, ...sessions];
     this.#clients = members.length;
     const spreadMs = this.#spreadFor(members.length);
@@ -132,10 +131,10 @@ export class Drain {
   async letGoTheRest(): Promise<void> {
     this.#phase = "last";
     const node = this.#node;
-    for (const waiter of [...node.waiters]) waiter.drain();
-    for (const { session } of node.links) session.holdInput(true);
+    for (const waiter of [...node.attendance.waiters]) waiter.drain();
+    for (const { session } of node.attendance.links) session.holdInput(true);
     await this.#settleRequests();
-    const links = [...node.links];
+    const links = [...node.attendance.links];
     const spread = this.#how.spreadMs ?? Math.max(1000, this.#spreadFor(links.length));
     for (const [index, { session }] of links.entries()) {
       // One client to each slice of the time, somewhere in it.
@@ -147,7 +146,7 @@ export class Drain {
 
   /** Waits until no publish is unanswered, and nothing else that was read: what may be published is first asked for. */
   async #settleRequests(): Promise<void> {
-    let busy = [...this.#node.links].map(({ session }) => session);
+    let busy = [...this.#node.attendance.links].map(({ session }) => session);
     // Twice: what one answer lets go may be the next publish of the same connection.
     for (let quiet = 0; quiet < 2 && !this.isLate; ) {
       await turn();

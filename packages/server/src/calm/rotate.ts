@@ -6,7 +6,7 @@ const awayMs = 1000;
 
 /** Asks every client to connect anew, evenly over `overMs`. Rules CALM-2, CALM-3. */
 export async function rotate(node: Node, overMs: number): Promise<void> {
-  const sessions = [...node.links].map(({ session }) => session);
+  const sessions = [...node.attendance.links].map(({ session }) => session);
   await inTurn(
     sessions,
     overMs,

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Link, Node, Waiter } from "../node.ts";
+import type { Link, Waiter } from "../attendance.ts";
+import type { Node } from "../node.ts";
 import { takeCensus } from "./census.ts";
 import { Traffic } from "./traffic.ts";
 
@@ -21,7 +22,7 @@ function link(ageSeconds: number, lags: readonly (number | undefined)[] = [], id
 }
 
 function nodeWith(links: readonly Link[], waiters: readonly Waiter[] = []): Node {
-  return { links: new Set(links), waiters: new Set(waiters) } as unknown as Node;
+  return { attendance: { links: new Set(links), waiters: new Set(waiters) } } as unknown as Node;
 }
 
 test("[SEE-1] each connection counts in one age alone, and those of held answers as well", async () => {

@@ -1,5 +1,6 @@
 import type { SessionState } from "@holdfast/core/server";
-import type { Link, Node } from "../node.ts";
+import type { Link } from "../attendance.ts";
+import type { Node } from "../node.ts";
 import { type Transport, transports } from "./traffic.ts";
 
 /** How long connections have been open, as bounds in seconds; each counts those below it and above the one before. */
@@ -67,7 +68,7 @@ export async function takeCensus(node: Node, laggingMax = 0): Promise<Census> {
     byAge?.set(age, (byAge.get(age) ?? 0) + 1);
   };
   let seen = 0;
-  for (const link of [...node.links]) {
+  for (const link of [...node.attendance.links]) {
     if (seen++ % perTurn === perTurn - 1) await turn();
     const { session, openedAt, unsent, traffic } = link;
     if (session.isClosed) continue;
@@ -78,7 +79,7 @@ export async function takeCensus(node: Node, laggingMax = 0): Promise<Census> {
     if (session.isMoving) moving++;
     if (laggingMax > 0 && (state === "lagging" || state === "full")) furthest.look(link, state);
   }
-  for (const { openedAt } of node.waiters) counted("long-poll", openedAt);
+  for (const { openedAt } of node.attendance.waiters) counted("long-poll", openedAt);
   return { connections, sessions, unsentBytes, moving, lagging: furthest.found };
 }
 

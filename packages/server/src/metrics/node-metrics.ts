@@ -218,10 +218,10 @@ export class NodeMetrics {
     const [census, isReady] = await Promise.all([takeCensus(node), node.readiness.isReady()]);
     this.#ready.set(isReady ? 1 : 0);
     this.#unsentBytes.set(census.unsentBytes);
-    const { size } = node.links;
+    const { size } = node.attendance.links;
     this.#drain.set({ state: "told" }, census.moving);
     this.#drain.set({ state: "gone" }, goneElsewhere(node));
-    this.#drain.set({ state: "stay" }, size + node.waiters.size - census.moving);
+    this.#drain.set({ state: "stay" }, size + node.attendance.waiters.size - census.moving);
     retellAll(
       this.#sessions,
       Array.from(census.sessions, ([state, count]) => [{ state }, count]),

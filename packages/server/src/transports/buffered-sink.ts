@@ -1,8 +1,9 @@
 import type { Farewell, Retracted, Session, Sink } from "@holdfast/core/server";
+import type { ConnectionSocket, Link } from "../attendance.ts";
 import type { Timed } from "../deadlines.ts";
 import type { Client } from "../limits/admission.ts";
 import type { Traffic } from "../metrics/traffic.ts";
-import type { ConnectionSocket, Link, Node } from "../node.ts";
+import type { Node } from "../node.ts";
 import type { Flushable } from "../tick.ts";
 import type { Taken } from "./stream-wire.ts";
 
@@ -64,11 +65,11 @@ export abstract class BufferedSink implements Sink, Flushable, Link {
   abstract pauseInput(paused: boolean): void;
 
   over(farewell?: Farewell): void {
-    this.node.leave(this, farewell);
+    this.node.attendance.leave(this, farewell);
   }
 
   sooner(): void {
-    this.node.expect(this);
+    this.node.attendance.expect(this);
   }
 
   /** Says whose sink this is, and whose deadlines count. Before anything else happens to it. */

@@ -74,13 +74,13 @@ function hold(
       cancel();
       forget();
       node.deadlines.delete(timed);
-      node.letGo(waiter);
+      node.attendance.letGo(waiter);
       resolve();
     };
     const timed = { deadline: until, tick: end };
     const waiter = { client, principal, drain: end, look: end, openedAt: performance.now() };
     node.deadlines.add(timed);
-    node.hold(waiter);
+    node.attendance.hold(waiter);
     const forget = exchange.onClose(end);
     node.hubs.wait(channel, after, end).then(
       (stop) => {

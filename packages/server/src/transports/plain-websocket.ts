@@ -97,7 +97,7 @@ export async function serveChannel(accepted: Accepted, request: PlainRequest): P
   conversation.begin(session);
   sink.serve(session);
   (websocket as TiedWebSocket).tie(conversation, sink);
-  node.enter(sink);
+  node.attendance.enter(sink);
   // Nothing is answered before the position has been told.
   session.holdInput(true);
   await session.subscribe({ channel, start, signals: false, presence: false });

@@ -102,7 +102,7 @@ export async function answerSession(
   const sink = new AnswerSink(
     limits.pageBytesMax + answersBytes,
     () => tick.enlist(check),
-    (farewell) => node.leave(link, farewell ?? (isAnswered ? { kind: "ended" } : undefined)),
+    (farewell) => node.attendance.leave(link, farewell ?? (isAnswered ? { kind: "ended" } : undefined)),
   );
   const session = new Session({
     id: node.nextSessionId(),
@@ -153,7 +153,7 @@ export async function answerSession(
     openedAt: performance.now(),
     socket: exchange.request.socket,
   };
-  node.enter(link);
+  node.attendance.enter(link);
   exchange.onClose(() => session.gone());
   await new Dialogue({ session, gate, limits, clock }).begin(hello, principal);
   isBegun = true;

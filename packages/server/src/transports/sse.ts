@@ -39,7 +39,7 @@ function openSession(
     counts: sink.traffic,
   });
   sink.serve(session);
-  node.enter(sink);
+  node.attendance.enter(sink);
   return session;
 }
 

@@ -6,9 +6,10 @@ import {
   type Retracted,
 } from "@holdfast/core/server";
 import { type Bytes, chunk, encodeUtf8, errorMessage, HoldfastError } from "@holdfast/protocol";
+import type { ConnectionSocket } from "../attendance.ts";
 import type { Exchange } from "../exchange.ts";
 import type { Client } from "../limits/admission.ts";
-import type { ConnectionSocket, Node } from "../node.ts";
+import type { Node } from "../node.ts";
 import { BufferedSink } from "./buffered-sink.ts";
 import { openWire, type StreamWire, type Taken, takesChunks } from "./stream-wire.ts";
 

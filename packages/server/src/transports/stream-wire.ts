@@ -3,8 +3,8 @@ import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { TLSSocket } from "node:tls";
 import { lastChunk } from "@holdfast/protocol";
+import type { ConnectionSocket } from "../attendance.ts";
 import { LentSocket } from "../lent-socket.ts";
-import type { ConnectionSocket } from "../node.ts";
 
 /** Called when what was written is out of this process, or never will be. */
 export type Taken = (error?: Error | null) => void;

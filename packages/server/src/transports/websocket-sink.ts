@@ -3,10 +3,11 @@ import type { Duplex } from "node:stream";
 import type { Farewell, WebSocketFramings } from "@holdfast/core/server";
 import { formatCloseReason, pongFrame } from "@holdfast/protocol";
 import { WebSocket } from "ws";
+import type { ConnectionSocket } from "../attendance.ts";
 import { tooManyUnfinished } from "../body.ts";
 import type { Client } from "../limits/admission.ts";
 import { retryAfterMs } from "../limits/retry-after.ts";
-import type { ConnectionSocket, Node } from "../node.ts";
+import type { Node } from "../node.ts";
 import { BufferedSink } from "./buffered-sink.ts";
 import { reset, type Taken, writeAll } from "./stream-wire.ts";
 

@@ -69,5 +69,5 @@ export function serveSession(accepted: Accepted, token: string | undefined): voi
   sink.serve(session, dialogue);
   const receive = (data: Buffer, isBinary: boolean) => dialogue.receive(isBinary ? data : data.toString());
   (websocket as TiedWebSocket).tie({ session, receive }, sink);
-  node.enter(sink);
+  node.attendance.enter(sink);
 }

@@ -2,7 +2,7 @@ import type { BrokerDescription } from "@holdfast/core/broker";
 import type { CloseOptions } from "../calm/drain.ts";
 import type { ListenOptions } from "../listener.ts";
 import type { Telling, Told } from "../metrics/peers.ts";
-import type { Stats } from "../node.ts";
+import type { Stats } from "../stats.ts";
 
 /** What a primary may ask a worker. */
 export interface Answers extends Telling {

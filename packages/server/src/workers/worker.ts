@@ -12,6 +12,7 @@ import { assemble, type Holdfast } from "../holdfast.ts";
 import { type Logger, stderrLogger, thrownField } from "../log.ts";
 import type { Node } from "../node.ts";
 import type { HoldfastOptions } from "../options.ts";
+import { statsOf } from "../stats.ts";
 import { Line, type Topic } from "./line.ts";
 import { PrimaryNeighbours } from "./lobbies.ts";
 import type { Answers, Order, Report } from "./messages.ts";
@@ -160,7 +161,7 @@ export class Place {
 
   async #answer(id: number, what: keyof Answers): Promise<void> {
     if (this.#node === undefined) return;
-    const answer = what === "count" ? this.#node.stats() : await this.#node.tell(what);
+    const answer = what === "count" ? statsOf(this.#node) : await this.#node.tell(what);
     this.#tell({ tell: "answer", id, answer });
   }
 
