@@ -146,8 +146,8 @@ const carried: readonly (readonly [name: string, sends: () => string, status: nu
   [
     "two tokens in one header",
     () => request(`GET /channels/${channel}`, `Authorization: Bearer ${good()} ${good()}`),
-    403,
-    "forbidden",
+    401,
+    "unauthenticated",
   ],
   [
     "a cookie from another site's page",

@@ -25,12 +25,18 @@ test("[AUTH-2] the header comes before the cookie, and a cookie counts by its na
     [{ cookie: "session=c;session=c" }, { by: "cookie", token: "c" }],
     [{ cookie: "xsession=c; session; =c; session2=c" }, none],
     [{ cookie: "session=" }, none],
-    [{ authorization: "Bearer" }, none],
     [{}, none],
   ] as const) {
     assert.deepEqual(from(headers), wanted, JSON.stringify(headers));
   }
-  assert.throws(() => from({ cookie: "session=a; session=b" }), { code: "unauthenticated" });
+  for (const headers of [
+    { cookie: "session=a; session=b" },
+    { authorization: "Bearer" },
+    { authorization: "Bearer ", cookie: "session=a" },
+    { authorization: "Bearer a b" },
+  ]) {
+    assert.throws(() => from(headers), { code: "unauthenticated" }, JSON.stringify(headers));
+  }
 });
 
 test("[AUTH-2] a token in a URL is refused, and the way that is meant is named", async (t) => {

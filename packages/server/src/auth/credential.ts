@@ -10,6 +10,7 @@ export type Credential =
 
 const none: Credential = { by: "none" };
 const bearer = /^Bearer +([^\s]+) *$/i;
+const bearerScheme = /^Bearer\b/i;
 const tokenInUrl = /[?&](?:access_)?token=/i;
 
 /**
@@ -25,7 +26,7 @@ export function credentialOf(request: IncomingMessage, cookie: string | undefine
     );
   }
   const ticket = ticketOf(request);
-  const token = bearer.exec(request.headers.authorization ?? "")?.[1];
+  const token = bearerOf(request.headers.authorization ?? "");
   if (token !== undefined && ticket !== undefined) {
     throw new HoldfastError("bad_parameter", "A ticket takes the place of a token: send one of them.");
   }
@@ -33,6 +34,17 @@ export function credentialOf(request: IncomingMessage, cookie: string | undefine
   if (token !== undefined) return { by: "header", token };
   const value = cookie === undefined ? undefined : cookieOf(request.headers.cookie ?? "", cookie);
   return value === undefined ? none : { by: "cookie", token: value };
+}
+
+/**
+ * The bearer token of a header; throws `unauthenticated` for one that holds none, since whoever sends it means to be
+ * somebody. Other schemes are for others, such as a proxy in front.
+ */
+function bearerOf(header: string): string | undefined {
+  if (!bearerScheme.test(header)) return undefined;
+  const token = bearer.exec(header)?.[1];
+  if (token !== undefined) return token;
+  throw new HoldfastError("unauthenticated", "Authorization must be Bearer, a space and one token.");
 }
 
 /** The ticket that stands in the URL of a request; throws `bad_parameter` for several. */
