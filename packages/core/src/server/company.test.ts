@@ -12,7 +12,8 @@ async function join(world: World, name: string, subscription: object = {}, gate?
   return client;
 }
 
-const members = (world: World) => world.hubs.members("a").map(({ instance, data }) => [instance, data]);
+const members = (world: World) =>
+  world.hubs.lobbies.members("a").map(({ instance, data }) => [instance, data]);
 
 /** Decides when, and by the principal of the moment. */
 class SlowGate implements Gate {
@@ -195,7 +196,7 @@ test("[AUTH-1] [PRS-1] [EXP-4] a member that may not be one any more leaves; one
   ada.say({ type: "auth", token: "new" });
   await world.settle();
   assert.deepEqual(
-    world.hubs.members("a").map(({ user, data }) => [user, data]),
+    world.hubs.lobbies.members("a").map(({ user, data }) => [user, data]),
     [["ada", 1]],
   );
   assert.equal(ada.told.at(-1), "error forbidden");

@@ -76,7 +76,7 @@ export class Company {
       const { hubs, instance, principal, source } = this.#host;
       hubs.spend(source, undefined, 1);
       const from = principal.user === undefined ? {} : { from: principal.user };
-      await hubs.signal(channel, key, data, { instance, ...from });
+      hubs.lobbies.signal(channel, key, data, { instance, ...from });
     });
   }
 

@@ -3,7 +3,6 @@ import {
   type Draft,
   HoldfastError,
   type Limits,
-  type Member,
   namespaceOf,
   type Start,
 } from "@holdfast/protocol";
@@ -12,7 +11,7 @@ import { Alarm } from "./alarm.ts";
 import type { Batch } from "./batch.ts";
 import { checkDrafts } from "./drafts.ts";
 import { Hub, type HubHost } from "./hub.ts";
-import { checkData, type Lobby, type Sender } from "./lobby.ts";
+import { Lobbies } from "./lobbies.ts";
 import type { LobbyNews, Neighbours } from "./neighbours.ts";
 import { type Page, Pages } from "./page.ts";
 import { PublishRates, type Source } from "./publish-rates.ts";
@@ -75,15 +74,13 @@ function byReaders(one: Hub, other: Hub): number {
 export class Hubs {
   readonly #options: HubsOptions;
   readonly #hubs: Registry;
+  readonly lobbies: Lobbies;
   #dirty = new Set<Hub>();
   #scheduled = false;
   readonly #troubled = new Set<Hub>();
   readonly #pages: Pages;
   readonly #pageLimits: ReadLimits;
   readonly #rates: PublishRates;
-  /** Lobbies with a member that is leaving. */
-  readonly #leaving = new Set<Lobby>();
-  #sweepAt = never;
   #troubleAt = never;
   #auditAt: number;
 
@@ -105,21 +102,18 @@ export class Hubs {
       random: () => options.random?.() ?? 0,
     });
     this.#auditAt = clock.now() + limits.heartbeatMs;
-    options.neighbours?.join((from, news) => this.#hear(from, news));
+    this.lobbies = new Lobbies({
+      limits,
+      neighbours: options.neighbours,
+      lobbyOf: (channel) => this.#hubs.get(channel)?.lobby,
+      counting: (work) => this.counting(work),
+    });
   }
 
   async #open(channel: string): Promise<Hub> {
     const hub = await Hub.open(channel, this.#host(channel));
-    this.#options.neighbours?.tell({ is: "open", channel });
+    this.lobbies.opened(channel);
     return hub;
-  }
-
-  /** Takes what another node tells. Where there is no hub nobody listens. */
-  #hear(from: string, news: LobbyNews): void {
-    const lobby = this.#hubs.get(news.channel)?.lobby;
-    if (news.is === "signal") lobby?.signal(news.key, news.data, news.sender);
-    else if (news.is === "member") lobby?.welcome(from, news);
-    else if (news.is === "left") lobby?.miss(from, news.instance);
   }
 
   /**
@@ -154,7 +148,7 @@ export class Hubs {
 
   /** When `tick` must be called next, in ms since 1970. */
   get deadline(): number {
-    return this.#hubs.isStopped ? never : Math.min(this.#auditAt, this.#troubleAt, this.#sweepAt);
+    return this.#hubs.isStopped ? never : Math.min(this.#auditAt, this.#troubleAt, this.lobbies.deadline);
   }
 
   tick(now: number): void {
@@ -164,7 +158,7 @@ export class Hubs {
       this.#troubled.clear();
       for (const hub of troubled) hub.resync();
     }
-    if (now >= this.#sweepAt) this.#sweep(now);
+    this.lobbies.tick(now);
     if (now >= this.#auditAt) {
       this.#auditAt = now + this.#options.limits.heartbeatMs;
       this.#hubs.dropIdle();
@@ -173,20 +167,10 @@ export class Hubs {
     }
   }
 
-  #sweep(now: number): void {
-    this.#sweepAt = never;
-    for (const lobby of this.#leaving) {
-      const next = lobby.sweep(now);
-      if (next === never) this.#leaving.delete(lobby);
-      else this.#sweepAt = Math.min(this.#sweepAt, next);
-    }
-  }
-
   #dropped(hub: Hub): void {
     this.#dirty.delete(hub);
     this.#troubled.delete(hub);
-    this.#leaving.delete(hub.lobby);
-    this.#options.neighbours?.tell({ is: "shut", channel: hub.channel });
+    this.lobbies.shut(hub.channel, hub.lobby);
   }
 
   #trouble(hub: Hub, thrown: unknown): void {
@@ -227,14 +211,11 @@ export class Hubs {
     return {
       broker,
       ...(neighbours === undefined ? {} : { tell: (news: LobbyNews) => neighbours.tell(news) }),
+      sweepAt: (lobby, at) => this.lobbies.sweepAt(lobby, at),
       settings: settings(namespaceOf(channel)),
       limits,
       pageLimits: this.#pageLimits,
       now: () => clock.now(),
-      sweepAt: (lobby, at) => {
-        this.#leaving.add(lobby);
-        this.#sweepAt = Math.min(this.#sweepAt, at);
-      },
       turn: () => this.#options.turn?.() ?? Promise.resolve(),
       dirty: (hub) => this.#markDirty(hub),
       troubled: (hub, thrown) => this.#trouble(hub, thrown),
@@ -345,27 +326,6 @@ export class Hubs {
       throw new HoldfastError("unsupported", `The broker ${broker.name} keeps no state by key.`);
     }
     return await broker.state(channel);
-  }
-
-  /** Passes a signal on to those who listen, on this node and its neighbours; throws `too_large`. Rule SIG-1. */
-  async signal(channel: string, key: string, data: unknown, sender: Sender): Promise<void> {
-    this.counting(() => checkData(data, this.#options.limits));
-    // Where there is no hub nobody reads, and so nobody listens.
-    this.#hubs.get(channel)?.lobby.signal(key, data, sender);
-    this.#options.neighbours?.tell({ is: "signal", channel, key, data, sender });
-  }
-
-  /** Who is here, on this node and its neighbours. Rule PRS-1. Rejects when these cannot be asked. */
-  async census(channel: string): Promise<readonly Member[]> {
-    const own = this.members(channel);
-    const others = (await this.#options.neighbours?.members(channel)) ?? [];
-    const known = new Set(own.map(({ instance }) => instance));
-    return [...own, ...others.filter(({ instance }) => !known.has(instance))];
-  }
-
-  /** Who is here, by this node's knowledge. Rule PRS-1. */
-  members(channel: string): readonly Member[] {
-    return this.#hubs.get(channel)?.lobby.members ?? [];
   }
 
   stats(): HubsStats {

@@ -25,7 +25,7 @@ describe("re-entrancy", () => {
     }
     assert.equal(world.hubs.stats().readers, 0);
     await world.pass(60_000);
-    assert.deepEqual(world.hubs.members("a"), []);
+    assert.deepEqual(world.hubs.lobbies.members("a"), []);
     assert.deepEqual(world.hubs.stats(), {
       hubs: 0,
       readers: 0,

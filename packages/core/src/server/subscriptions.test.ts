@@ -36,8 +36,8 @@ describe("subscribing", () => {
     void client.subscribe("a", { after: "latest" }, { signals: true, presence: true, join: 1 });
     await world.settle();
     assert.deepEqual(client.told, ["subscribed k-0", "end k-0"]);
-    assert.deepEqual(world.hubs.members("a"), []);
-    await world.hubs.signal("a", "x", 1, {});
+    assert.deepEqual(world.hubs.lobbies.members("a"), []);
+    world.hubs.lobbies.signal("a", "x", 1, {});
     await world.settle();
     assert.equal(client.told.length, 2);
   });
@@ -152,7 +152,7 @@ describe("what a held JSON answer is sent for", () => {
     ["unsubscribed", true, (client) => client.session.unsubscribe("a")],
     ["error", true, (client) => client.session.unsubscribe("zzz")],
     ["presence", false, (client) => client.subscribe("b", { after: "latest" }, { presence: true })],
-    ["signal", false, (_, world) => world.hubs.signal("a", "x", 1, {})],
+    ["signal", false, (_, world) => world.hubs.lobbies.signal("a", "x", 1, {})],
     ["heartbeat", false, (_, world) => world.pass(world.limits.heartbeatMs)],
   ];
   for (const [type, told, cause] of cases) {
@@ -263,7 +263,7 @@ describe("a principal", () => {
     for (const channel of ["a", "b"]) void client.subscribe(channel, undefined, { join: 1, presence: true });
     const witness = await world.reader({ after: "latest" }, "b");
     await world.settle();
-    assert.equal(world.hubs.members("b").length, 1);
+    assert.equal(world.hubs.lobbies.members("b").length, 1);
     may = false;
     // A page is being read for it at that moment.
     client.drain(0);
@@ -274,8 +274,8 @@ describe("a principal", () => {
     await client.session.review();
     read.release();
     await world.settle();
-    assert.deepEqual(world.hubs.members("b"), []);
-    assert.equal(world.hubs.members("a").length, 1);
+    assert.deepEqual(world.hubs.lobbies.members("b"), []);
+    assert.equal(world.hubs.lobbies.members("a").length, 1);
     const ofB = client.messages.filter((message) => "channel" in message && message.channel === "b");
     assert.equal(ofB.at(-1)?.type, "unsubscribed");
     assert.deepEqual(witness.check("b").position, { epoch: "k", offset: 3 });
@@ -340,7 +340,7 @@ describe("a principal", () => {
     await world.settle();
     assert.deepEqual(client.sink.farewell, { kind: "refused", error });
     assert.deepEqual(client.told, before);
-    assert.deepEqual(world.hubs.members("a"), []);
+    assert.deepEqual(world.hubs.lobbies.members("a"), []);
     assert.equal(client.sink.closes, 1);
   });
 

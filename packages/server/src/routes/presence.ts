@@ -10,7 +10,7 @@ export async function listMembers(node: Node, exchange: Exchange, channel: strin
   const standing = gatekeeper.standingOf(principal);
   await gatekeeper.demand(principal, "read", channel);
   parseParameters(exchange.query, []);
-  const members = await node.hubs.census(channel);
+  const members = await node.hubs.lobbies.census(channel);
   // The other nodes may have taken their time.
   await standing.confirm("read", channel);
   const text = JSON.stringify({ channel, members });

@@ -32,7 +32,7 @@ export async function signal(node: Node, exchange: Exchange, channel: string): P
   const { key, data, instance } = parseSignal(decodeUtf8(body));
   node.hubs.spend(node.clientOf(exchange.request, principal), undefined, 1);
   const from = principal.user === undefined ? {} : { from: principal.user };
-  await node.hubs.signal(channel, key, data, { ...from, ...(instance === undefined ? {} : { instance }) });
+  node.hubs.lobbies.signal(channel, key, data, { ...from, ...(instance === undefined ? {} : { instance }) });
   exchange.answer(202, undefined);
 }
 
