@@ -112,3 +112,23 @@ test("[SEE] [AUTH] what looks like a credential is not passed on, wherever in an
   log(harmless);
   assert.deepEqual(written.at(-1), harmless);
 });
+
+test("[SEE] a token is found wherever it stands, and a long text that only looks like many costs no more than its length", () => {
+  const log: LogEntry[] = [];
+  const write = guardLog((entry) => log.push(entry), "debug");
+  const written = (path: string) => {
+    write({ level: "debug", message: "x", path });
+    return log.at(-1)?.["path"];
+  };
+  const token = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhIn0.c2ln";
+  for (const before of ["", "/channels/", "a-", "a.b.c.", "eyJx ", "x=", "eyJ-"]) {
+    assert.equal(
+      written(`${before}${token}, and more`),
+      `${before.replace("eyJ-", "")}[redacted], and more`,
+      before,
+    );
+  }
+  // From each of its places to its end it would take minutes.
+  const hostile = "-eyJa".repeat(400_000);
+  assert.equal(written(hostile), hostile);
+});

@@ -33,7 +33,8 @@ export function guardLog(logger: Logger, from: LogLevel): Logger {
 }
 
 const secrets: readonly (readonly [pattern: RegExp, instead: string])[] = [
-  [/\beyJ[\w-]+\.[\w-]+\.[\w-]*/g, "[redacted]"],
+  // Looked for once in each run of these characters, and not from every place in it: what a stranger wrote may be long.
+  [/(?<![\w-])(?=([\w-]*?)\beyJ)\1eyJ[\w-]+\.[\w-]+\.[\w-]*/g, "$1[redacted]"],
   [/\bhfk_[\w.-]+/g, "[redacted]"],
   [/(?<![\w-])[\w-]{43}\.[a-z0-9]+-\d+\b/g, "[redacted]"],
   [/\b(Bearer|Basic) +[^\s"',;]+/gi, "$1 [redacted]"],
