@@ -1,6 +1,7 @@
 import type { Grant } from "@holdfast/core/server";
 import * as v from "valibot";
 import { isLoopbackHost } from "../origins.ts";
+import { objectOfSettings, wholeFrom } from "../setting-forms.ts";
 import { type AccessOptions, type AccessRules, readAccess } from "./access-rules.ts";
 import { type ApiKey, type KnownKey, readApiKeys } from "./api-keys.ts";
 import { type GrantForm, readGrants } from "./grant-form.ts";
@@ -84,14 +85,9 @@ export interface AuthSettings {
   readonly rules: ReadonlyMap<string, AccessRules>;
 }
 
-const wholeFrom = (min: number) => {
-  const message = `must be a whole number from ${min} up`;
-  return v.optional(v.pipe(v.number(message), v.integer(message), v.minValue(min, message)));
-};
 const text = (message: string) => v.pipe(v.string(message), v.nonEmpty(message));
 const oneOrMore = (message: string) =>
   v.optional(v.union([text(message), v.array(text(message), message)], message));
-const objectOfSettings = "must be an object of settings";
 
 function isPlainUrl(value: string): boolean {
   if (!URL.canParse(value)) return false;
@@ -104,7 +100,13 @@ const plainUrl = v.pipe(v.string(urlForm), v.check(isPlainUrl, urlForm));
 const insecure = v.optional(v.boolean("must be true or false"));
 
 const jwksSettings = v.strictObject(
-  { url: plainUrl, insecure, deadlineMs: wholeFrom(1), cacheMs: wholeFrom(1), cooldownMs: wholeFrom(0) },
+  {
+    url: plainUrl,
+    insecure,
+    deadlineMs: v.optional(wholeFrom(1)),
+    cacheMs: v.optional(wholeFrom(1)),
+    cooldownMs: v.optional(wholeFrom(0)),
+  },
   "must be a URL, or an object of settings",
 );
 const secretForm = "must be text, or bytes";
@@ -140,8 +142,8 @@ export const authSchema = v.strictObject(
           ),
           issuer: oneOrMore("must be text, or a list of texts"),
           audience: oneOrMore("must be text, or a list of texts"),
-          clockToleranceMs: wholeFrom(0),
-          lifetimeMsMax: wholeFrom(1),
+          clockToleranceMs: v.optional(wholeFrom(0)),
+          lifetimeMsMax: v.optional(wholeFrom(1)),
         },
         objectOfSettings,
       ),
@@ -156,12 +158,12 @@ export const authSchema = v.strictObject(
           authorize: v.optional(plainUrl),
           insecure,
           headers: v.optional(v.record(v.string(), v.string("must be text"), "must be an object of headers")),
-          deadlineMs: wholeFrom(1),
-          cacheMs: wholeFrom(0),
-          cacheEntriesMax: wholeFrom(1),
-          failuresMax: wholeFrom(1),
-          pauseMs: wholeFrom(1),
-          callsMax: wholeFrom(1),
+          deadlineMs: v.optional(wholeFrom(1)),
+          cacheMs: v.optional(wholeFrom(0)),
+          cacheEntriesMax: v.optional(wholeFrom(1)),
+          failuresMax: v.optional(wholeFrom(1)),
+          pauseMs: v.optional(wholeFrom(1)),
+          callsMax: v.optional(wholeFrom(1)),
         },
         objectOfSettings,
       ),
