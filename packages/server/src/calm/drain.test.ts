@@ -252,6 +252,29 @@ for (const spreadMs of [0, 200]) {
   });
 }
 
+test("[CALM-7] whoever has asked for nothing is let go at once, however long the answers of others take", async (t) => {
+  const permitted = Promise.withResolvers<boolean>();
+  let asked = 0;
+  const { holdfast, url } = await startNode(t, {
+    authenticate: () => ({ user: "ada" }),
+    authorize: (_principal, action) => {
+      if (action !== "publish") return true;
+      asked++;
+      return permitted.promise;
+    },
+  });
+  const [busy, idle] = [await follow(t, url), await follow(t, url)];
+  busy.say({ type: "publish", ref: 1, channel: "a", events: [{ data: 1 }] });
+  await until(() => asked === 1);
+  const closed = holdfast.close({ spreadMs: 0, deadlineMs: 60_000 });
+  assert.equal((await idle.closes()).code, 1012);
+  assert.equal(busy.closed, undefined);
+  permitted.resolve(true);
+  assert.equal((await busy.closes()).code, 1012);
+  assert.ok(busy.messages.some(({ type }) => type === "published"));
+  await closed;
+});
+
 test("[CALM] who does not leave is cut off at the deadline", async (t) => {
   const { holdfast, port, log } = await startNode(t, {}, [
     { level: "warn", message: "Connections were cut off, because they did not end in time.", connections: 1 },

@@ -132,28 +132,35 @@ export class Drain {
     this.#phase = "last";
     const node = this.#node;
     for (const waiter of [...node.attendance.waiters]) waiter.drain();
-    for (const { session } of node.attendance.links) session.holdInput(true);
-    await this.#settleRequests();
     const links = [...node.attendance.links];
     const spread = this.#how.spreadMs ?? Math.max(1000, this.#spreadFor(links.length));
-    for (const [index, { session }] of links.entries()) {
+    const left = links.map(({ session }, index): Left => {
+      session.holdInput(true);
       // One client to each slice of the time, somewhere in it.
-      session.reconnect(Math.round(((index + Math.random()) / links.length) * spread), "drain");
-      // A thousand farewells are enough for one turn: other sockets wait as well.
-      if (index % 1000 === 999) await turn();
-    }
+      const delayMs = Math.round(((index + Math.random()) / links.length) * spread);
+      return { session, delayMs, isQuiet: false };
+    });
+    await this.#letGoAnswered(left);
+    while (node.publishing > 0 && !this.isLate) await pause(farewellPollMs);
   }
 
-  /** Waits until no publish is unanswered, and nothing else that was read: what may be published is first asked for. */
-  async #settleRequests(): Promise<void> {
-    let busy = [...this.#node.attendance.links].map(({ session }) => session);
-    // Twice: what one answer lets go may be the next publish of the same connection.
-    for (let quiet = 0; quiet < 2 && !this.isLate; ) {
+  /** Lets each go once what it has asked for is answered, or when it is late: nobody waits for the answers of others. */
+  async #letGoAnswered(all: readonly Left[]): Promise<void> {
+    let left = all;
+    while (left.length > 0) {
       await turn();
-      busy = busy.filter((session) => session.isBusy);
-      const isQuiet = this.#node.publishing === 0 && busy.length === 0;
-      quiet = isQuiet ? quiet + 1 : 0;
-      if (!isQuiet) await pause(farewellPollMs);
+      const busy: Left[] = [];
+      for (const [index, one] of left.entries()) {
+        // Looked at twice: what one answer lets go may be the next request of the same connection.
+        const wasQuiet = one.isQuiet;
+        one.isQuiet = !one.session.isBusy;
+        if ((wasQuiet && one.isQuiet) || this.isLate) one.session.reconnect(one.delayMs, "drain");
+        else busy.push(one);
+        // A thousand are enough for one turn: other sockets wait as well.
+        if (index % 1000 === 999) await turn();
+      }
+      left = busy;
+      if (left.length > 0 && !left.some(({ isQuiet }) => isQuiet)) await pause(farewellPollMs);
     }
   }
 
@@ -163,6 +170,14 @@ export class Drain {
     while (farewells.size > 0 && !this.isLate) await pause(farewellPollMs);
     return farewells.cut();
   }
+}
+
+/** Who is to be let go, and told when to come back. */
+interface Left {
+  readonly session: Session;
+  readonly delayMs: number;
+  /** Nothing that it had asked for was unanswered when it was looked at last. */
+  isQuiet: boolean;
 }
 
 /** Who was asked to go, and when. */
