@@ -1,77 +1,45 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Http2ServerRequest, Http2Session } from "node:http2";
-import type { Socket } from "node:net";
 import { Duplex } from "node:stream";
-import { framings, type WebSocketFramings } from "@holdfast/core/server";
-import { HoldfastError, toHoldfastError } from "@holdfast/protocol";
-import type { WebSocket, WebSocketServer } from "ws";
+import { HoldfastError } from "@holdfast/protocol";
 import { noteContinue } from "./body.ts";
 import { wantsStream } from "./calm/ask-back.ts";
-import { extendDeflate, negotiateDeflate } from "./compression/deflate-extension.ts";
 import { ClientGone, Exchange, splitTarget } from "./exchange.ts";
-import { LentSocket } from "./lent-socket.ts";
-import { farewellMs, type Node } from "./node.ts";
+import { Handshakes } from "./handshakes.ts";
+import type { Node } from "./node.ts";
 import { preflightHeaders } from "./origins.ts";
 import { refuseOnSocket } from "./problem.ts";
-import { logRefusal, requestIdOf } from "./request-log.ts";
 import { checkUnambiguous } from "./request-shape.ts";
 import {
   channelOf,
+  destinationOf,
   handlerFor,
   type Match,
-  match,
   methodNotAllowed,
   methodsOf,
+  notFound,
   type Route,
 } from "./routes.ts";
-import { createAcceptor } from "./transports/websocket.ts";
-import { openWebSocket } from "./upgrade.ts";
+import { Surplus } from "./surplus.ts";
 
 /** Takes the requests that are this node's, and answers each exactly once. */
 export class Front {
   readonly #node: Node;
-  readonly #acceptor: WebSocketServer;
+  readonly #handshakes: Handshakes;
+  readonly surplus = new Surplus();
   /** The newest exchange of each HTTP/1.1 socket, for when the socket itself fails. */
   readonly #current = new WeakMap<Duplex, Exchange>();
   /** The newest answer on each HTTP/1.1 socket, also where somebody else gives it. */
   readonly #answers = new WeakMap<Duplex, ServerResponse>();
   readonly #refused = new WeakSet<Duplex>();
-  /** Connections beyond the limit, which are told so: sockets, and sessions of HTTP/2. */
-  readonly #surplus = new WeakMap<object, HoldfastError>();
 
   constructor(node: Node) {
     this.#node = node;
-    this.#acceptor = createAcceptor(node.limits, farewellMs(node.settings));
-    if (node.compression !== undefined) negotiateDeflate(this.#acceptor);
-    this.#acceptor.on("wsClientError", (error, socket) => {
-      refuseOnSocket(socket, new HoldfastError("bad_request", `${error.message}.`), node.deadlines, {
-        "Sec-WebSocket-Version": "13",
-      });
-    });
+    this.#handshakes = new Handshakes(node, this.surplus);
   }
 
   /** Whether a request means a path under the prefix that is ours. */
   owns(request: IncomingMessage, prefix: string): boolean {
-    return this.#find(request, prefix) !== undefined;
-  }
-
-  #find(request: IncomingMessage, prefix: string) {
-    const { path, query } = splitTarget(request.url ?? "/");
-    if (!path.startsWith(prefix)) return undefined;
-    const found = match(path.slice(prefix.length));
-    return found && { found, path: path.slice(prefix.length), query, route: found.name };
-  }
-
-  /** Marks a connection beyond a limit: whatever it asks is answered with this. */
-  markSurplus(connection: Socket | Http2Session, refusal: HoldfastError): void {
-    this.#surplus.set(connection, refusal);
-  }
-
-  #refusalOf(request: IncomingMessage): HoldfastError | undefined {
-    // The socket that HTTP/2 shows is a stand-in of its own for each request.
-    const { session } = (request as unknown as Partial<Http2ServerRequest>).stream ?? {};
-    const socket: unknown = request.socket;
-    return this.#surplus.get(session ?? (socket instanceof LentSocket ? socket.original : request.socket));
+    return destinationOf(request, prefix) !== undefined;
   }
 
   /** Answers a request that is ours; returns false, and leaves it alone, when it is not. */
@@ -83,7 +51,7 @@ export class Front {
     if (previous?.isLast) return true;
     const before = isHttp1 ? this.#unansweredOn(socket) : undefined;
     if (isHttp1) this.#answers.set(socket, response);
-    const target = this.#find(request, prefix);
+    const target = destinationOf(request, prefix);
     if (target === undefined) return false;
     const exchange = new Exchange(this.#node, request, response, target);
     if (!exchange.isHttp2) this.#current.set(socket, exchange);
@@ -163,7 +131,7 @@ export class Front {
         throw methodNotAllowed(route, method);
       }
       const answer = () => handler(node, exchange, channel);
-      await (this.#comesToStay(exchange, route) ? this.#letIn(answer) : answer());
+      await (this.#comesToStay(exchange, route) ? node.entrance.pass(answer) : answer());
     } catch (thrown) {
       this.#fail(exchange, thrown, route);
     }
@@ -172,20 +140,14 @@ export class Front {
   #admit(exchange: Exchange): void {
     const { request } = exchange;
     try {
-      this.#checkRequest(request);
+      this.surplus.check(request);
+      checkUnambiguous(request);
     } catch (refusal) {
       // Whatever follows on it may not be what its sender meant.
       if (!exchange.isHttp2) exchange.carry({ Connection: "close" });
       throw refusal;
     }
     exchange.carry(this.#node.origins.admit(request));
-  }
-
-  /** Throws for a request of which nothing is looked at but that. */
-  #checkRequest(request: IncomingMessage): void {
-    const refusal = this.#refusalOf(request);
-    if (refusal !== undefined) throw refusal;
-    checkUnambiguous(request);
   }
 
   /** Whether a request opens what lasts: it is these that come all together. */
@@ -198,18 +160,6 @@ export class Front {
     const node = this.#node;
     node.entrance.check();
     node.admit(node.clientOf(request));
-  }
-
-  /** Finds out who a newcomer is and begins to serve it, unless too many come. Rule CALM-8. */
-  async #letIn<T>(begin: () => Promise<T>): Promise<T> {
-    const { entrance } = this.#node;
-    const turn = entrance.enter();
-    if (turn !== undefined) await turn;
-    try {
-      return await begin();
-    } finally {
-      entrance.left();
-    }
   }
 
   #answerOptions(exchange: Exchange, methods: string): void {
@@ -242,58 +192,12 @@ export class Front {
     if (!/(?:^|,)\s*websocket\s*(?:,|$)/i.test(headers.upgrade ?? "")) return false;
     // Its handshake would be read as the answer that is still owed, and that as a message.
     if (this.#unansweredOn(request.socket) !== undefined) return false;
-    return this.#find(request, prefix)?.found.route?.upgrades === true;
+    return destinationOf(request, prefix)?.found.route?.upgrades === true;
   }
 
   /** Opens a WebSocket, or refuses it before the upgrade. */
   async upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, prefix: string): Promise<void> {
-    const node = this.#node;
-    const fail = () => socket.destroy();
-    socket.on("error", fail);
-    try {
-      const target = this.#find(request, prefix);
-      if (target?.found.route?.upgrades !== true) throw notFound();
-      this.#checkRequest(request);
-      node.origins.admit(request);
-      const client = node.clientOf(request);
-      node.admit(client);
-      const open = await this.#letIn(() =>
-        openWebSocket(node, request, client, {
-          channelText: target.found.channelText,
-          query: target.query,
-        }),
-      );
-      socket.off("error", fail);
-      if (socket.destroyed) return;
-      // All who are here may have been told to go meanwhile.
-      node.checkRoom(client);
-      this.#acceptor.handleUpgrade(request, socket, head, (websocket) => {
-        // One that was taken back from HTTP stands still.
-        socket.resume();
-        node.meters.answered(target.route, 101);
-        open({ websocket, socket, client, faces: this.#facesFor(websocket, request) });
-      });
-    } catch (thrown) {
-      this.#refuseUpgrade(request, socket, prefix, thrown);
-    }
-  }
-
-  #refuseUpgrade(request: IncomingMessage, socket: Duplex, prefix: string, thrown: unknown): void {
-    const node = this.#node;
-    const route = this.#find(request, prefix)?.route ?? "other";
-    const error = toHoldfastError(thrown);
-    node.traffic.websocket.refused(error.code);
-    node.meters.answered(route, error.status);
-    logRefusal(node, request, splitTarget(request.url ?? "/").path, thrown);
-    if (socket.destroyed) return;
-    refuseOnSocket(socket, error, node.deadlines, { "X-Request-Id": requestIdOf(request, node) });
-  }
-
-  #facesFor(websocket: WebSocket, request: IncomingMessage): WebSocketFramings {
-    const { compression, limits } = this.#node;
-    if (compression === undefined || !extendDeflate(websocket, request, limits.messageBytesMax))
-      return framings;
-    return compression.webSocketFramings;
+    await this.#handshakes.answer(request, socket, head, destinationOf(request, prefix));
   }
 
   /** Answers what is no HTTP, or came too slowly, on the socket itself. Rules HTTP-1, ERR-2. */
@@ -314,10 +218,6 @@ export class Front {
     this.#node.traffic.request.refused(refusal.code);
     refuseOnSocket(socket, refusal, this.#node.deadlines);
   }
-}
-
-function notFound(): HoldfastError {
-  return new HoldfastError("not_found", "There is nothing here. Channels are at /channels/{channel}.");
 }
 
 function outcomeOf({ code, message }: NodeJS.ErrnoException, node: Node): HoldfastError {

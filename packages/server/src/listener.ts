@@ -222,7 +222,7 @@ function countSockets(
   const gate = new SocketGate(node, room, isSecure);
   const mark = (connection: Socket | Http2Session, remoteAddress: string | undefined) => {
     const refusal = gate.refusalOf(remoteAddress);
-    if (refusal !== undefined) front.markSurplus(connection, refusal);
+    if (refusal !== undefined) front.surplus.mark(connection, refusal);
   };
   // One function for all: a closure for each would be kept for as long as its connection.
   const forget = function (this: Socket): void {
@@ -234,7 +234,7 @@ function countSockets(
     socket.on("close", forget);
     const pace = gate.paceOf(socket);
     if (pace === "cut") socket.resetAndDestroy();
-    else if (pace !== undefined) front.markSurplus(socket, pace);
+    else if (pace !== undefined) front.surplus.mark(socket, pace);
     else if (!isSecure) mark(socket, socket.remoteAddress);
   });
   if (isSecure) {

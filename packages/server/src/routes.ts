@@ -1,5 +1,6 @@
+import type { IncomingMessage } from "node:http";
 import { HoldfastError, parseChannelName, quoted } from "@holdfast/protocol";
-import type { Exchange } from "./exchange.ts";
+import { type Exchange, splitTarget } from "./exchange.ts";
 import type { Node } from "./node.ts";
 import { readChannel } from "./routes/channel.ts";
 import { closeChannel } from "./routes/close.ts";
@@ -71,6 +72,27 @@ export function match(path: string): Match | undefined {
   const what = end === -1 ? "" : path.slice(end);
   const route = channelPaths.get(what);
   return { route, channelText, name: route === undefined ? "other" : `${channelsPath}{channel}${what}` };
+}
+
+/** What a request is for. */
+export interface Destination {
+  readonly found: Match;
+  /** Without the prefix. */
+  readonly path: string;
+  readonly query: string;
+  readonly route: string;
+}
+
+/** Undefined for a request that means no path of ours under the prefix. */
+export function destinationOf(request: IncomingMessage, prefix: string): Destination | undefined {
+  const { path, query } = splitTarget(request.url ?? "/");
+  if (!path.startsWith(prefix)) return undefined;
+  const found = match(path.slice(prefix.length));
+  return found && { found, path: path.slice(prefix.length), query, route: found.name };
+}
+
+export function notFound(): HoldfastError {
+  return new HoldfastError("not_found", "There is nothing here. Channels are at /channels/{channel}.");
 }
 
 /** The channel that a path names; throws `bad_channel`. Rule NAME-1. */

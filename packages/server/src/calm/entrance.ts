@@ -104,6 +104,17 @@ export class Entrance {
     this.#inside--;
   }
 
+  /** Finds out who a newcomer is and begins to serve it, in its turn; rejects with `overloaded` where too many come. Rule CALM-8. */
+  async pass<T>(begin: () => Promise<T>): Promise<T> {
+    const turn = this.enter();
+    if (turn !== undefined) await turn;
+    try {
+      return await begin();
+    } finally {
+      this.left();
+    }
+  }
+
   #admit(): void {
     this.#inside++;
     this.#entered++;
