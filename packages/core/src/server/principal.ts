@@ -35,6 +35,11 @@ export function checkCurrent(principal: Principal, now: number): void {
   throw new HoldfastError("token_expired", "The token has expired. Come back with a new one.");
 }
 
+/** What somebody is told who may not do this. */
+export function notPermitted(action: Action, channel: string): HoldfastError {
+  return new HoldfastError("forbidden", `You may not ${action} ${channel}.`);
+}
+
 const userIdLengthMax = 256;
 
 /** Whether a text can be a user id, which every reader of an event sees as `from`. Rule AUTH-4. */

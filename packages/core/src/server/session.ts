@@ -10,7 +10,7 @@ import {
 import type { Company } from "./company.ts";
 import type { Clock } from "./hubs.ts";
 import { Intake, type IntakeHost } from "./intake.ts";
-import { type Action, checkCurrent, type Gate, type Principal } from "./principal.ts";
+import { type Action, checkCurrent, type Gate, notPermitted, type Principal } from "./principal.ts";
 import type { Source } from "./publish-rates.ts";
 import { Publisher, type PublisherHost } from "./publishing.ts";
 import { Subscriptions, type SubscriptionsHost } from "./subscriptions.ts";
@@ -220,7 +220,7 @@ export class Session extends Voice implements IntakeHost, PublisherHost, Subscri
       if (principal !== this.#principal) continue;
       checkCurrent(principal, this.#clock.now());
       if (isPermitted) return;
-      throw new HoldfastError("forbidden", `You may not ${action} ${channel}.`);
+      throw notPermitted(action, channel);
     }
   }
 

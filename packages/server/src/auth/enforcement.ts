@@ -1,11 +1,9 @@
 import type { Principal } from "@holdfast/core/server";
 import type { HoldfastError } from "@holdfast/protocol";
 import type { Link, Waiter } from "../attendance.ts";
+import { lookAtAll, turn } from "../calm/in-turn.ts";
 import { thrownField } from "../log.ts";
 import type { Node } from "../node.ts";
-
-/** How many connections are looked at before everything else that happens on this node has its turn. */
-const perTurn = 1000;
 
 export interface EnforcementHost {
   readonly node: Node;
@@ -65,16 +63,10 @@ export class Enforcement {
     await turn();
     for (let errand = this.#take(); errand !== undefined; errand = this.#take()) {
       const { links, waiters } = this.#host.node.attendance;
-      let seen = 0;
-      // Those who are here now: what is held on after a look is held anew, and would be met again and again.
-      for (const link of [...links]) {
-        this.#guard(() => this.#lookAtLink(errand, link));
-        if (++seen % perTurn === 0) await turn();
-      }
-      for (const waiter of [...waiters]) {
-        this.#guard(() => this.#lookAtWaiter(errand, waiter));
-        if (++seen % perTurn === 0) await turn();
-      }
+      const current = errand;
+      // What is held on after a look is held anew, and would be met again and again.
+      await lookAtAll(links, (link) => this.#guard(() => this.#lookAtLink(current, link)));
+      await lookAtAll(waiters, (waiter) => this.#guard(() => this.#lookAtWaiter(current, waiter)));
     }
     this.#isWalking = false;
   }
@@ -120,8 +112,4 @@ export class Enforcement {
 
 function concerns({ users, isForAll }: Errand, { user }: Principal): boolean {
   return isForAll || (user !== undefined && users.has(user));
-}
-
-function turn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }

@@ -7,6 +7,7 @@ import {
   checkNotReserved,
   type Gate,
   isUserId,
+  notPermitted,
   openGate,
   type Principal,
   permits,
@@ -191,7 +192,7 @@ export class Gatekeeper {
   async demand(principal: Principal, action: Action, channel: string): Promise<void> {
     const { authorize } = this.authenticates ? this.#rights : openToAll;
     if (await authorize(principal, action, channel)) return;
-    throw new HoldfastError("forbidden", `You may not ${action} ${channel}.`);
+    throw notPermitted(action, channel);
   }
 
   /** Throws `forbidden` for who may not administer a channel, be it one of the nodes' own. Rules REV-8, REV-10. */
@@ -200,7 +201,7 @@ export class Gatekeeper {
     if (!this.authenticates) return await this.demand(principal, "admin", channel);
     const isAllowed = await this.#allows(principal, "admin", channel);
     this.#context.control?.check(principal);
-    if (!isAllowed) throw new HoldfastError("forbidden", `You may not admin ${channel}.`);
+    if (!isAllowed) throw notPermitted("admin", channel);
   }
 
   /** Taken before it is found out what somebody may do, for when that takes effect much later. Rule REV-7. */

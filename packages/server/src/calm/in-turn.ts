@@ -29,6 +29,18 @@ export async function inTurn<T>(
   return visited;
 }
 
+/** How many are looked at before everything else that happens on this node has its turn. */
+const looksAtOnce = 1000;
+
+/** Looks at all who are here now: who comes meanwhile is not met, even if it was here before. */
+export async function lookAtAll<T>(members: Iterable<T>, look: (member: T) => void): Promise<void> {
+  let seen = 0;
+  for (const member of [...members]) {
+    look(member);
+    if (++seen % looksAtOnce === 0) await turn();
+  }
+}
+
 /** Resolves in another turn of the event loop, when those who wait have been served. */
 export function turn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));

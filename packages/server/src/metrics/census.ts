@@ -1,5 +1,6 @@
 import type { SessionState } from "@holdfast/core/server";
 import type { Link } from "../attendance.ts";
+import { lookAtAll } from "../calm/in-turn.ts";
 import type { Node } from "../node.ts";
 import { type Transport, transports } from "./traffic.ts";
 
@@ -40,13 +41,6 @@ export interface Census {
   readonly lagging: readonly LaggingReader[];
 }
 
-/** So many connections are looked at before everything else has its turn. */
-const perTurn = 1000;
-
-function turn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
-}
-
 function ageOf(openedAt: number, now: number): Age {
   const seconds = (now - openedAt) / 1000;
   return (ages.find(([, bound]) => seconds < bound) ?? ages[ages.length - 1])?.[0] ?? ">=1d";
@@ -67,18 +61,16 @@ export async function takeCensus(node: Node, laggingMax = 0): Promise<Census> {
     const age = ageOf(openedAt, now);
     byAge?.set(age, (byAge.get(age) ?? 0) + 1);
   };
-  let seen = 0;
-  for (const link of [...node.attendance.links]) {
-    if (seen++ % perTurn === perTurn - 1) await turn();
+  await lookAtAll(node.attendance.links, (link) => {
     const { session, openedAt, unsent, traffic } = link;
-    if (session.isClosed) continue;
+    if (session.isClosed) return;
     counted(traffic.transport, openedAt);
     const { state } = session;
     sessions.set(state, (sessions.get(state) ?? 0) + 1);
     unsentBytes += unsent;
     if (session.isMoving) moving++;
     if (laggingMax > 0 && (state === "lagging" || state === "full")) furthest.look(link, state);
-  }
+  });
   for (const { openedAt } of node.attendance.waiters) counted("long-poll", openedAt);
   return { connections, sessions, unsentBytes, moving, lagging: furthest.found };
 }
