@@ -49,14 +49,21 @@ export class RemoteKeys {
    * needed and cannot be had.
    */
   async keyFor(header: JWSHeaderParameters, token: FlattenedJWSInput): Promise<CryptoKey> {
-    if (this.#age >= this.#settings.cacheMs) await this.#load();
+    const isFresh = this.#age >= this.#settings.cacheMs && (await this.#load());
     try {
       return await this.#found(header, token);
     } catch (error) {
       if (!(error instanceof errors.JWKSNoMatchingKey)) throw error;
-      if (!(await this.#load())) throw this.#hasFailed ? this.#unavailable() : error;
-      return await this.#found(header, token);
+      if (isFresh) throw error;
+      if (await this.#load()) return await this.#found(header, token);
+      if (this.#hasFailed) throw this.#unavailable();
+      // A key of that name may have been published since: whoever has a token of it must not be signed out.
+      throw header.kid === undefined ? error : this.#unavailable(this.#cooldownLeft);
     }
+  }
+
+  get #cooldownLeft(): number {
+    return Math.max(1, this.#triedAt + this.#settings.cooldownMs - this.#passed());
   }
 
   async #found(header: JWSHeaderParameters, token: FlattenedJWSInput): Promise<CryptoKey> {
@@ -72,7 +79,7 @@ export class RemoteKeys {
   /** Asks for the keys, unless that was done a moment ago; returns whether they are as of now. Never rejects. */
   async #load(): Promise<boolean> {
     if (this.#loading === undefined) {
-      if (this.#passed() - this.#triedAt < this.#settings.cooldownMs) return false;
+      if (this.#triedAt + this.#settings.cooldownMs > this.#passed()) return false;
       this.#triedAt = this.#passed();
       this.#loading = this.#fetch().finally(() => (this.#loading = undefined));
     }
@@ -95,10 +102,11 @@ export class RemoteKeys {
     }
   }
 
-  #unavailable(): HoldfastError {
+  #unavailable(retryAfterMs?: number): HoldfastError {
     return new HoldfastError(
       "auth_unavailable",
       "The keys that tokens are checked with cannot be fetched right now. Come back later with the same token.",
+      retryAfterMs === undefined ? {} : { retryAfterMs },
     );
   }
 }

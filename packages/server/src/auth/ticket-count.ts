@@ -5,6 +5,9 @@ interface Made {
   readonly owner: string | undefined;
 }
 
+/** Of a credential, for each place that its ticket takes: most tokens are shorter. */
+const placeBytes = 1024;
+
 /** Which limit refuses a ticket, and what is said of it. */
 export interface TicketRefusal {
   readonly limit: "ticketsMax" | "ticketsPerUserMax";
@@ -23,21 +26,30 @@ export class TicketCount {
     this.#limits = limits;
   }
 
-  /** Counts one more, unless a limit is reached. Who has no name counts with the node alone. */
-  add(owner: string | undefined, now: number): TicketRefusal | undefined {
+  /**
+   * Counts one more, unless a limit is reached. Who has no name counts with the node alone.
+   *
+   * One for a long credential counts as several: what waits in the log is bounded by its size.
+   */
+  add(owner: string | undefined, now: number, credentialBytes = 0): TicketRefusal | undefined {
     const { ticketMs, ticketsMax, ticketsPerUserMax } = this.#limits;
     this.expire(now);
+    const places = Math.max(1, Math.ceil(credentialBytes / placeBytes));
     const own = (owner === undefined ? undefined : this.#byOwner.get(owner)) ?? [];
-    if (owner !== undefined && own.length >= ticketsPerUserMax) {
-      return this.#refusal("ticketsPerUserMax", "rate_limited", (own[0] ?? now + ticketMs) - now);
+    const isOverOwn = owner !== undefined && own.length > 0 && own.length + places > ticketsPerUserMax;
+    if (isOverOwn) {
+      const enough = own[own.length + Math.min(places, ticketsPerUserMax) - ticketsPerUserMax - 1];
+      return this.#refusal("ticketsPerUserMax", "rate_limited", (enough ?? now + ticketMs) - now);
     }
-    if (this.#made.size >= ticketsMax) {
+    if (this.#made.size > 0 && this.#made.size + places > ticketsMax) {
       const [oldest] = this.#made;
       return this.#refusal("ticketsMax", "overloaded", (oldest?.until ?? now + ticketMs) - now);
     }
     const until = now + ticketMs;
-    this.#made.add({ until, owner });
-    own.push(until);
+    for (let place = 0; place < places; place++) {
+      this.#made.add({ until, owner });
+      own.push(until);
+    }
     if (owner !== undefined) this.#byOwner.set(owner, own);
     return undefined;
   }

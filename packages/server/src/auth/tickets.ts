@@ -79,14 +79,15 @@ export class Tickets implements Timed {
     const { node, clock, hubs } = this.#host;
     const now = clock.now();
     const until = Math.min(now + node.limits.ticketMs, principal.expiresAt ?? Number.POSITIVE_INFINITY);
-    const refusal = this.#count.add(principal.user ?? principal.tokenId, now);
+    const credential = JSON.stringify(carried);
+    const refusal = this.#count.add(principal.user ?? principal.tokenId, now, credential.length);
     if (refusal !== undefined) {
       node.meters.refused(refusal.limit);
       throw refusal.error;
     }
     const secret = drawSecret();
     const { id, seal } = sealOf(secret);
-    const made: Made = { id, until, sealed: seal(JSON.stringify(carried)) };
+    const made: Made = { id, until, sealed: seal(credential) };
     const { results } = await hubs.publish(controlChannels.tickets, [{ payload: payloadOf(made) }]);
     const [result] = results;
     if (result === undefined) throw new HoldfastError("internal", "The broker acknowledged nothing.");
