@@ -301,6 +301,32 @@ for (const [access, options, friend] of [
   });
 }
 
+for (const [how, fail] of [
+  ["throws", () => assert.fail("the database is down")],
+  ["rejects", () => Promise.reject(new Error("the database is down"))],
+] as const) {
+  for (const hook of ["authenticate", "authorize"] as const) {
+    test(`[AUTH-14] an application whose ${hook} ${how} has not said no, and its fault is logged and not told`, async (t) => {
+      const log: LogEntry[] = [];
+      const { url } = await startNode(t, {
+        authenticate: () => ({ user: "ada" }),
+        authorize: () => true,
+        [hook]: fail,
+        logger: (entry) => log.push(entry),
+      });
+      const { status, json, headers, text } = await call(`${url}/channels/a`, { headers: as("t") });
+      assert.deepEqual([status, json.code, json.retry], [503, "auth_unavailable", "retry"]);
+      assert.ok(headers.get("retry-after"));
+      assert.doesNotMatch(text, /database/);
+      const refused = await SocketClient.refused(`${url}/channels/a`);
+      assert.deepEqual([refused.status, refused.code], [503, "auth_unavailable"]);
+      const faults = log.filter(({ message }) => message === `"${hook}" failed.`);
+      assert.equal(faults.length, 2);
+      assert.match(String(faults[0]?.["error"]), /the database is down/);
+    });
+  }
+}
+
 test("[AUTH-3] what the application grants may be written as text, and what is no grant lets nobody in", async (t) => {
   const log: LogEntry[] = [];
   const { url } = await startNode(t, {
@@ -313,7 +339,7 @@ test("[AUTH-3] what the application grants may be written as text, and what is n
     (await call(`${url}/channels/${channel}`, { headers: as(grant) })).status;
   assert.equal(await read("news", "read,publish=news"), 200);
   assert.equal(await read("orders", "read,publish=news"), 403);
-  assert.equal(await read("news", "look=news"), 500);
-  const [fault] = log.filter(({ message }) => message === "A request failed.");
+  assert.equal(await read("news", "look=news"), 503);
+  const [fault] = log.filter(({ message }) => message === '"authenticate" failed.');
   assert.match(String(fault?.["error"]), /grants\.0\.actions must be some of read, publish/);
 });

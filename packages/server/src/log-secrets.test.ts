@@ -100,7 +100,7 @@ test("[SEE] [AUTH-2] no way in leaves a credential in the log, not even at debug
     "A connection opened.",
     "A connection closed.",
     "A request was refused.",
-    "A request failed.",
+    '"authenticate" failed.',
   ])
     assert.ok(messages.has(message), message);
   for (const entry of log) {

@@ -2,7 +2,7 @@ import type { Action, Principal } from "@holdfast/core/server";
 import { HoldfastError } from "@holdfast/protocol";
 import { Calls } from "../calls.ts";
 import type { Deadlines } from "../deadlines.ts";
-import type { Logger } from "../log.ts";
+import { type Logger, thrownField } from "../log.ts";
 import type { Meters } from "../metrics/meters.ts";
 import type { ConnectionRequest, Settings } from "../options.ts";
 import { type GrantForm, readGrants } from "./grant-form.ts";
@@ -41,8 +41,10 @@ export class Application {
   ): Promise<Principal | null | undefined> {
     const { authenticate } = this.#settings;
     if (authenticate !== undefined && about !== undefined) {
-      const known = await this.#inTime("authenticate", authenticate(token, about));
-      return known && withGrants(known);
+      return await this.#ask("authenticate", async () => {
+        const known = await authenticate(token, about);
+        return known && withGrants(known);
+      });
     }
     if (token === undefined || this.#webhook?.authenticates !== true) return null;
     return await this.#webhook.principalOf(token);
@@ -51,7 +53,7 @@ export class Application {
   /** Rejects with `auth_unavailable`. */
   allows(principal: Principal, action: Action, channel: string): boolean | Promise<boolean> {
     const { authorize } = this.#settings;
-    if (authorize !== undefined) return this.#inTime("authorize", authorize(principal, action, channel));
+    if (authorize !== undefined) return this.#ask("authorize", () => authorize(principal, action, channel));
     if (this.#webhook?.authorizes !== true) return false;
     return this.#webhook.allows(principal, action, channel);
   }
@@ -61,10 +63,19 @@ export class Application {
     this.#webhook?.forget(user);
   }
 
-  /** One that does not answer must not hold what waits for it. */
-  #inTime<T>(name: string, answer: T | Promise<T>): T | Promise<T> {
+  /** One that does not answer must not hold what waits for it, and one that fails has not said no. */
+  #ask<T>(name: string, ask: () => T | Promise<T>): T | Promise<T> {
+    let answer: T | Promise<T>;
+    try {
+      answer = ask();
+    } catch (thrown) {
+      throw this.#failed(name, thrown);
+    }
     if (!isPromise(answer)) return answer;
-    return this.#calls.settle(Promise.resolve(answer), () => {
+    const answered = Promise.resolve(answer).catch((thrown: unknown) => {
+      throw this.#failed(name, thrown);
+    });
+    return this.#calls.settle(answered, () => {
       const { authTimeoutMs } = this.#settings.limits;
       this.#context.meters.refused("authTimeoutMs");
       this.#context.log({ level: "warn", message: `"${name}" did not answer in time.`, authTimeoutMs });
@@ -73,6 +84,15 @@ export class Application {
         `"${name}" did not answer within ${authTimeoutMs} ms (authTimeoutMs). Come back later with the same token.`,
         { limit: "authTimeoutMs" },
       );
+    });
+  }
+
+  /** An outcome is the application's own answer; all else is a fault of its code. */
+  #failed(name: string, thrown: unknown): HoldfastError {
+    if (thrown instanceof HoldfastError) return thrown;
+    this.#context.log({ level: "error", message: `"${name}" failed.`, error: thrownField(thrown) });
+    return new HoldfastError("auth_unavailable", `"${name}" failed. Come back later with the same token.`, {
+      cause: thrown,
     });
   }
 }

@@ -3,7 +3,7 @@ import type { Duplex } from "node:stream";
 import { decodeMessage, encodeMessage, type Guest, type Reply, type Request } from "@holdfast/core/broker";
 import type { LobbyExchange } from "@holdfast/core/server";
 import type { CloseOptions } from "../calm/drain.ts";
-import type { Logger } from "../log.ts";
+import { type Logger, thrownField } from "../log.ts";
 import type { Telling, Told } from "../metrics/peers.ts";
 import { Line } from "./line.ts";
 import { WorkerLobbies } from "./lobbies.ts";
@@ -183,9 +183,19 @@ export class Slot {
 
   async #gather({ id, what }: Extract<Report, { tell: "ask" }>): Promise<void> {
     const line = this.#line;
-    const told = await this.#host.gather(this.number, what);
-    // Another worker may have this place by now, with questions of its own.
-    if (this.#line === line) this.#order({ do: "hear", id, told });
+    try {
+      const told = await this.#host.gather(this.number, what);
+      // Another worker may have this place by now, with questions of its own.
+      if (this.#line === line) this.#order({ do: "hear", id, told });
+    } catch (error) {
+      // Whoever asked gives up in time.
+      this.#host.log({
+        level: "error",
+        message: "The primary could not tell what it does.",
+        what,
+        error: thrownField(error),
+      });
+    }
   }
 
   /** What the worker has to tell; undefined when it does not in time. */

@@ -161,8 +161,18 @@ export class Place {
 
   async #answer(id: number, what: keyof Answers): Promise<void> {
     if (this.#node === undefined) return;
-    const answer = what === "count" ? statsOf(this.#node) : await this.#node.tell(what);
-    this.#tell({ tell: "answer", id, answer });
+    try {
+      const answer = what === "count" ? statsOf(this.#node) : await this.#node.tell(what);
+      this.#tell({ tell: "answer", id, answer });
+    } catch (error) {
+      // Whoever asked is told in time that this worker is missing.
+      this.#log({
+        level: "error",
+        message: "A worker could not tell what it does.",
+        what,
+        error: thrownField(error),
+      });
+    }
   }
 
   #leave(how: CloseOptions): void {
