@@ -75,11 +75,14 @@ export interface Limits {
   readonly connectionBufferBytesMax: number;
   /** How long a full connection may take nothing before it is closed; 0 never closes it. */
   readonly stalledMsMax: number;
-  /** Signals and presence members kept for one channel. */
+  /** Signals that one node keeps of one channel for readers that lag, and their data, with keys and users. */
   readonly signalKeysMax: number;
+  readonly signalsBytesMax: number;
   /** The data of one signal, or of one member. */
   readonly signalBytesMax: number;
+  /** The members of one channel, and their data, with instances and users. */
   readonly presenceMembersMax: number;
+  readonly presenceBytesMax: number;
   readonly presenceGraceMs: number;
   /** How long a ticket may wait to be used; at most 30,000. */
   readonly ticketMs: number;
@@ -135,8 +138,10 @@ export const defaultLimits: Limits = {
   connectionBufferBytesMax: 64 * 1024,
   stalledMsMax: 300_000,
   signalKeysMax: 1000,
+  signalsBytesMax: 1024 * 1024,
   signalBytesMax: 16 * 1024,
   presenceMembersMax: 10_000,
+  presenceBytesMax: 1024 * 1024,
   presenceGraceMs: 10_000,
   ticketMs: 30_000,
   ticketsMax: 20_000,

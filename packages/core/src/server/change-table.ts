@@ -3,23 +3,33 @@ export interface Change<T> {
   readonly key: string;
   readonly value: T | undefined;
   readonly version: number;
+  /** What it counts against the bound of its table. */
+  readonly bytes: number;
+}
+
+/** How much a table keeps. */
+export interface TableBounds {
+  readonly keysMax: number;
+  /** A single larger change still fits: whoever keeps up is to hear it. */
+  readonly bytesMax: number;
 }
 
 /**
  * The newest value of each key, read from a version on: a listener is a cursor here too, and lags without a queue.
  *
- * Beyond `keysMax` the change that is longest ago goes; a listener that had not read it is told everything anew.
+ * Beyond its bounds the changes that are longest ago go; a listener that had not read them is not covered any more.
  */
 export class ChangeTable<T> {
   /** In the order of their versions. */
   readonly #changes = new Map<string, Change<T>>();
-  readonly #keysMax: number;
+  readonly #bounds: TableBounds;
+  #bytes = 0;
   #version = 0;
   /** Changes up to this version may be missing. */
   #forgotten = 0;
 
-  constructor(keysMax: number) {
-    this.#keysMax = keysMax;
+  constructor(bounds: TableBounds) {
+    this.#bounds = bounds;
   }
 
   get version(): number {
@@ -30,21 +40,33 @@ export class ChangeTable<T> {
     return this.#changes.size;
   }
 
+  /** What the changes that are kept count together. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   /** A listener at this version has missed nothing that the table still has to tell. */
   covers(version: number): boolean {
     return version >= this.#forgotten;
   }
 
-  set(key: string, value: T | undefined): void {
-    this.#changes.delete(key);
+  set(key: string, value: T | undefined, bytes: number): void {
+    this.#delete(key);
     this.#version++;
-    this.#changes.set(key, { key, value, version: this.#version });
-    if (this.#changes.size <= this.#keysMax) return;
+    this.#changes.set(key, { key, value, version: this.#version, bytes });
+    this.#bytes += bytes;
+    const { keysMax, bytesMax } = this.#bounds;
     for (const oldest of this.#changes.values()) {
-      this.#changes.delete(oldest.key);
+      if (this.#changes.size <= keysMax && this.#bytes <= bytesMax) return;
+      if (oldest.version === this.#version) return;
+      this.#delete(oldest.key);
       this.#forgotten = oldest.version;
-      return;
     }
+  }
+
+  #delete(key: string): void {
+    this.#bytes -= this.#changes.get(key)?.bytes ?? 0;
+    this.#changes.delete(key);
   }
 
   /** The newest change of each key after a version, oldest first. */
@@ -57,6 +79,7 @@ export class ChangeTable<T> {
   /** Everybody has read everything: nothing needs to be kept. */
   forget(): void {
     this.#changes.clear();
+    this.#bytes = 0;
     this.#forgotten = this.#version;
   }
 }

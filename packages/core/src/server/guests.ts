@@ -12,10 +12,6 @@ export class Guests {
   /** By instance, then by node; what was told last comes last. */
   readonly #byInstance = new Map<string, Map<string, Guest>>();
 
-  get size(): number {
-    return this.#byInstance.size;
-  }
-
   get instances(): Iterable<string> {
     return this.#byInstance.keys();
   }
@@ -33,10 +29,15 @@ export class Guests {
     if (byNode?.delete(node) && byNode.size === 0) this.#byInstance.delete(instance);
   }
 
+  /** All that is held of an instance, one for each node. */
+  told(instance: string): Iterable<Guest> {
+    return this.#byInstance.get(instance)?.values() ?? [];
+  }
+
   /** What was told last of an instance, of the nodes where it is connected if there are any. */
   of(instance: string): Guest | undefined {
     let last: Guest | undefined;
-    for (const guest of this.#byInstance.get(instance)?.values() ?? []) {
+    for (const guest of this.told(instance)) {
       if (last === undefined || last.isAway || !guest.isAway) last = guest;
     }
     return last;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { defaultLimits, type Member } from "@holdfast/protocol";
+import { defaultLimits, type Limits, type Member } from "@holdfast/protocol";
 import { Lobby } from "./lobby.ts";
 import { type Courier, LobbyExchange } from "./lobby-exchange.ts";
 import type { LobbyNews } from "./neighbours.ts";
@@ -12,7 +12,7 @@ class Town {
   now = 1000;
   readonly exchange = new LobbyExchange();
 
-  node(name: string, presenceMembersMax = defaultLimits.presenceMembersMax) {
+  node(name: string, limits: Partial<Limits> = {}) {
     const courier: Courier = (from, news) => {
       if (news.is === "member") lobby.welcome(from, news);
       else if (news.is === "left") lobby.miss(from, news.instance);
@@ -20,7 +20,7 @@ class Town {
     };
     const tell = (news: LobbyNews) => this.exchange.hear(name, news, courier);
     const host = {
-      limits: { ...defaultLimits, presenceGraceMs: grace, presenceMembersMax },
+      limits: { ...defaultLimits, presenceGraceMs: grace, ...limits },
       now: () => this.now,
       sweepAt: () => {},
       tell,
@@ -135,11 +135,47 @@ test("[AUTH] an instance that is another user's is refused on every node while t
 
 test("[BND-2] the members of all nodes count against the limit of a lobby, each once", () => {
   const town = new Town();
-  const [one, other] = [town.node("1"), town.node("2", 2)];
+  const [one, other] = [town.node("1"), town.node("2", { presenceMembersMax: 2 })];
   one.lobby.enter({}, "ada", 1);
   other.lobby.enter({}, "ada", 1);
   other.lobby.enter({}, "bob", 1);
   assert.throws(() => other.lobby.enter({}, "cy", 1), { code: "overloaded" });
+});
+
+test("[BND-2] [PRS-3] the bytes of members of all nodes count, each once by the largest that is held of it", () => {
+  const town = new Town();
+  const limits = { presenceBytesMax: 1000 };
+  const [one, other] = [town.node("1", limits), town.node("2", limits)];
+  const large = "x".repeat(900);
+  const full = { code: "overloaded", limit: "presenceBytesMax" };
+  const before = {};
+  one.lobby.enter(before, "ada", large);
+  assert.throws(() => other.lobby.enter({}, "bob", large), full);
+  // One that moves takes its room along, and holds it while the node that it came from still knows it as it was.
+  const after = {};
+  other.lobby.enter(after, "ada", large);
+  other.lobby.enter(after, "ada", "small");
+  one.lobby.disconnect(before, "ada");
+  assert.throws(() => other.lobby.enter({}, "bob", large), full);
+  assert.throws(() => one.lobby.enter({}, "bob", large), full);
+  town.now += grace;
+  one.lobby.sweep(town.now);
+  other.lobby.enter({}, "bob", large);
+  for (const node of [one, other]) assert.deepEqual(node.members(), ["ada=small", `bob=${large}`]);
+  other.lobby.leave(after, "ada");
+  assert.throws(() => one.lobby.enter({}, "cy", large), full);
+});
+
+test("[PRS-3] who was let in elsewhere is never turned away, and who has room keeps it beyond the bound", () => {
+  const lobby = new Town().node("1", { presenceBytesMax: 1000 }).lobby;
+  const large = "x".repeat(900);
+  lobby.enter({}, "ada", large);
+  lobby.welcome("2", { member: { instance: "bob", data: large, since: 1 }, isAway: false });
+  assert.deepEqual(shown(lobby.members), [`ada=${large}`, `bob=${large}`]);
+  lobby.enter({}, "ada", large);
+  lobby.enter({}, "bob", large);
+  lobby.enter({}, "ada", large.slice(9));
+  assert.throws(() => lobby.enter({}, "ada", large), { limit: "presenceBytesMax" });
 });
 
 test("[SIG-1] a signal reaches the listeners of every node that has some, and nobody twice", () => {

@@ -169,6 +169,26 @@ describe("signals", () => {
     assert.deepEqual(ear.signals, [47, 48, 49]);
   });
 
+  test("[BND] [SIG-2] for those who lag the newest are kept that fit, keys and users counted", () => {
+    const room = new Room({ signalsBytesMax: 1000 });
+    const [quick, slow] = [room.listen(new Ear("signals")), room.listen(new Ear("signals"))];
+    slow.full = true;
+    const say = (key: string, data: string, from = "ada") => {
+      room.lobby.signal(key, data, { from });
+      room.lobby.flush();
+    };
+    for (let n = 0; n < 20; n++) say(`${n}`, `${n} ${"é".repeat(90)}`);
+    assert.equal(room.lobby.changes, 4);
+    say("", "by a long name", "a".repeat(700));
+    assert.equal(room.lobby.changes, 2);
+    say("larger than the bound", "x".repeat(1000));
+    assert.equal(room.lobby.changes, 1);
+    slow.full = false;
+    room.lobby.catchUp(slow);
+    assert.deepEqual(slow.signals, ["x".repeat(1000)]);
+    assert.equal(quick.signals.length, 22);
+  });
+
   test("[BND] one encoding is shared by all who listen, wherever they stand", () => {
     const room = new Room();
     const ears = [room.listen(), room.listen(), room.listen()];
@@ -337,6 +357,56 @@ describe("presence", () => {
     assert.throws(() => room.lobby.enter({}, "i3", 1), { code: "overloaded", message: /at most 2 members/ });
     room.lobby.enter(one, "i1", 2);
     assert.equal(room.lobby.members.length, 2);
+  });
+
+  test("[BND-2] [PRS-3] a room in which the members' bytes are too many takes no more, and knows who is in as before", () => {
+    const room = new Room({ presenceBytesMax: 1000 });
+    const ear = room.listen(new Ear("presence"));
+    const full = { code: "overloaded", limit: "presenceBytesMax", message: /at most 1000 bytes/ };
+    room.lobby.enter(one, "i1", "é".repeat(200), "ada");
+    room.lobby.enter(two, "i2", "x".repeat(450), "bob");
+    assert.throws(() => room.lobby.enter({}, "i3", "x".repeat(200)), full);
+    assert.throws(() => room.lobby.enter({}, "i3", "", "u".repeat(200)), full, "users count");
+    assert.throws(() => room.lobby.enter(one, "i1", "é".repeat(300), "ada"), full);
+    room.lobby.flush();
+    assert.deepEqual(ear.members, [`i1="${"é".repeat(200)}"`, `i2="${"x".repeat(450)}"`]);
+    room.lobby.enter(one, "i1", "short", "ada");
+    room.lobby.enter(two, "i2", "x".repeat(600), "bob");
+    room.lobby.enter({}, "i3", "x".repeat(200));
+    assert.throws(() => room.lobby.enter(one, "i1", "é".repeat(200), "ada"), full);
+    room.lobby.leave(two, "i2");
+    room.lobby.enter(one, "i1", "é".repeat(200), "ada");
+    room.lobby.flush();
+    assert.deepEqual(ear.members, [`i1="${"é".repeat(200)}"`, `i3="${"x".repeat(200)}"`]);
+  });
+
+  test("[BND] [PRS-3] who waits for its grace takes its room until it is gone, and may come back as it was", () => {
+    const room = new Room({ presenceBytesMax: 1000, presenceGraceMs: 100 });
+    room.lobby.enter(one, "i1", "x".repeat(900));
+    room.lobby.disconnect(one, "i1");
+    assert.throws(() => room.lobby.enter(two, "i2", "x".repeat(900)), { code: "overloaded" });
+    room.lobby.enter({}, "i1", "y".repeat(900));
+    assert.throws(() => room.lobby.enter(two, "i2", "x".repeat(900)), { code: "overloaded" });
+    room.lobby.enter(one, "i1", "z".repeat(900));
+    room.lobby.leave(one, "i1");
+    room.lobby.enter(two, "i2", "x".repeat(900));
+    assert.equal(room.lobby.members.length, 1);
+  });
+
+  test("[BND] [PRS-2] what changed meanwhile is kept by its bytes as well, and else everybody is told anew", () => {
+    const room = new Room({ presenceBytesMax: 1000 });
+    const ear = room.listen(new Ear("presence"));
+    ear.full = true;
+    for (let round = 0; round < 100; round++) {
+      room.lobby.enter(two, `r${round}-${"x".repeat(50)}`, round);
+      room.lobby.leave(two, `r${round}-${"x".repeat(50)}`);
+    }
+    room.lobby.enter(one, "i1", 1);
+    assert.ok(room.lobby.changes < 20, `${room.lobby.changes}`);
+    ear.full = false;
+    room.lobby.catchUp(ear);
+    const last = ear.messages.at(-1);
+    assert.deepEqual([last?.type === "presence" && last.full, ear.members], [true, ["i1=1"]]);
   });
 
   test("[BND-2] data that is too large or too deep is refused, and changes nothing", () => {

@@ -1,7 +1,8 @@
-import { HoldfastError, type Limits, type Member, utf8Length } from "@holdfast/protocol";
+import { HoldfastError, type Limits, type Member } from "@holdfast/protocol";
 import { Notice } from "./batch.ts";
 import { ChangeTable } from "./change-table.ts";
 import { type Guest, Guests } from "./guests.ts";
+import { jsonBytes, MemberBytes, memberBytes } from "./member-bytes.ts";
 import type { LobbyNews } from "./neighbours.ts";
 import { type Listener, News } from "./news.ts";
 
@@ -33,13 +34,12 @@ const never = Number.POSITIVE_INFINITY;
 
 /** Throws `too_large` for data that no signal or member may carry: it is kept for each, and not in the log. */
 export function checkData(data: unknown, { signalBytesMax }: Limits): void {
-  let text: string | undefined;
+  let bytes: number;
   try {
-    text = JSON.stringify(data);
+    bytes = jsonBytes(data);
   } catch (cause) {
     throw new HoldfastError("too_large", "The data of a signal or member is nested too deeply.", { cause });
   }
-  const bytes = utf8Length(text ?? "");
   if (bytes <= signalBytesMax) return;
   throw new HoldfastError(
     "too_large",
@@ -56,6 +56,7 @@ export class Lobby {
   readonly #listeners = new Set<Listener>();
   readonly #attendances = new Map<string, Attendance>();
   readonly #guests = new Guests();
+  readonly #memberBytes = new MemberBytes();
   readonly #presence: ChangeTable<Member>;
   readonly #signals: ChangeTable<Notice>;
   /** Something was said since the last flush. */
@@ -65,8 +66,9 @@ export class Lobby {
     this.#channel = channel;
     this.#host = host;
     this.#dirty = dirty;
-    this.#presence = new ChangeTable(host.limits.presenceMembersMax);
-    this.#signals = new ChangeTable(host.limits.signalKeysMax);
+    const { presenceMembersMax, presenceBytesMax, signalKeysMax, signalsBytesMax } = host.limits;
+    this.#presence = new ChangeTable({ keysMax: presenceMembersMax, bytesMax: presenceBytesMax });
+    this.#signals = new ChangeTable({ keysMax: signalKeysMax, bytesMax: signalsBytesMax });
   }
 
   get members(): readonly Member[] {
@@ -100,20 +102,21 @@ export class Lobby {
     if (this.#listeners.size === 0) return;
     const { from, instance } = sender;
     const notice = new Notice({ type: "signal", channel: this.#channel, key, data, ...sender });
-    this.#signals.set(JSON.stringify([from, instance, key]), notice);
+    const bytes = jsonBytes([from, instance, key, data]);
+    this.#signals.set(JSON.stringify([from, instance, key]), notice, bytes);
     this.#changed();
   }
 
   /**
    * Comes in through a connection, or tells new data of a member that is in through it already. Rule PRS-1.
    *
-   * Throws `overloaded` when the lobby is full, `forbidden` for an instance that is another user's, `too_large`.
+   * Throws `overloaded` when the lobby is full, `forbidden` for an instance that is another user's, `too_large`; what
+   * was known of the member stays. Rule PRS-3.
    */
   enter(connection: object, instance: string, data: unknown, user?: string): void {
     checkData(data, this.#host.limits);
     const known = this.#attendances.get(instance);
     const guest = this.#guests.of(instance);
-    if (known === undefined && guest === undefined) this.#checkRoom();
     const isTaken =
       (known !== undefined && known.member.user !== user && isHereOtherwise(known, connection)) ||
       (guest !== undefined && guest.member.user !== user && !guest.isAway);
@@ -122,6 +125,7 @@ export class Lobby {
     }
     const since = known?.member.since ?? guest?.member.since ?? this.#host.now();
     const member: Member = { instance, data, since, ...(user === undefined ? {} : { user }) };
+    this.#checkRoom(member);
     const shown = this.#shown(instance);
     const attendance = known ?? { member, connections: new Set(), leavesAt: never };
     const isNews = known?.leavesAt !== never || JSON.stringify(known.member) !== JSON.stringify(member);
@@ -133,14 +137,22 @@ export class Lobby {
     this.#review(instance, shown);
   }
 
-  #checkRoom(): void {
-    const { presenceMembersMax } = this.#host.limits;
-    // Counted one by one only where it matters: some are here through several nodes.
-    if (this.#attendances.size + this.#guests.size < presenceMembersMax) return;
-    if (this.members.length < presenceMembersMax) return;
-    throw new HoldfastError("overloaded", `${this.#channel} holds at most ${presenceMembersMax} members.`, {
-      limit: "presenceMembersMax",
-    });
+  #checkRoom(member: Member): void {
+    const { presenceMembersMax, presenceBytesMax } = this.#host.limits;
+    const before = this.#memberBytes.of(member.instance);
+    if (before === 0 && this.#memberBytes.size >= presenceMembersMax) {
+      throw new HoldfastError("overloaded", `${this.#channel} holds at most ${presenceMembersMax} members.`, {
+        limit: "presenceMembersMax",
+      });
+    }
+    const bytes = memberBytes(member);
+    // Who takes no more than before is in already, on this node or another, and may stay whatever the others take.
+    if (bytes <= before || this.#memberBytes.total - before + bytes <= presenceBytesMax) return;
+    throw new HoldfastError(
+      "overloaded",
+      `The members of ${this.#channel} take at most ${presenceBytesMax} bytes; one of ${bytes} has no room. Say less of it, or wait until others leave.`,
+      { limit: "presenceBytesMax" },
+    );
   }
 
   /** A connection is gone; the member stays for the grace period, in case it comes back on another. */
@@ -207,8 +219,13 @@ export class Lobby {
 
   /** Tells listeners what has become of a member, if that is not what was shown of it. Rule PRS-2. */
   #review(instance: string, shown: string): void {
+    const own = this.#attendances.get(instance)?.member ?? [];
+    const told = Array.from(this.#guests.told(instance), ({ member }) => member);
+    this.#memberBytes.count(instance, told.concat(own));
     if (this.#shown(instance) === shown) return;
-    this.#presence.set(instance, this.#member(instance));
+    const member = this.#member(instance);
+    const bytes = member === undefined ? jsonBytes(instance) : memberBytes(member);
+    this.#presence.set(instance, member, bytes);
     this.#changed();
   }
 

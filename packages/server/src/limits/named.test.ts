@@ -116,6 +116,21 @@ const refusals: readonly Refusal[] = [
       return JSON.stringify(second.messages);
     },
   },
+  {
+    limit: "presenceBytesMax",
+    set: { presenceBytesMax: 100 },
+    ask: async (t, { url }) => {
+      const client = await session(t, url, { channel: "a", join: "here" });
+      client.say({ type: "presence", channel: "a", data: "x".repeat(95) });
+      await until(() => client.messages.some(({ type }) => type === "error"));
+      const { json } = await call(`${url}/channels/a/presence`);
+      assert.deepEqual(
+        json.members.map(({ data }: { data: unknown }) => data),
+        ["here"],
+      );
+      return JSON.stringify(client.messages);
+    },
+  },
 ];
 
 const small: Partial<Limits> = {
