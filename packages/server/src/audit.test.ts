@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { LogEntry } from "./index.ts";
+import { createApiKey, type LogEntry } from "./index.ts";
 import { post, startNode } from "./rig.test.ts";
 
 const access = {
@@ -29,6 +29,15 @@ test("[SEE] who closes a channel is put on record, and so is who is known and ma
     { ...line, ...of("root"), outcome: "done" },
     { ...line, channel: "b", outcome: "done" },
   ]);
+});
+
+test("[SEE] a server without a user is put on record by its key", async (t) => {
+  const { key, entry } = createApiKey({ id: "ops", grants: ["admin a"] });
+  const { url, log } = await startNode(t, { auth: { keys: [entry] } });
+  assert.equal((await post(`${url}/channels/a/close`, "", { Authorization: `Bearer ${key}` })).status, 200);
+  const [line] = records(log);
+  assert.deepEqual([line?.["by"], line?.["byToken"], line?.["channel"]], [undefined, "key:ops", "a"]);
+  assert.ok(!JSON.stringify(log).includes(key));
 });
 
 test("[SEE] the record can be kept apart from the log", async (t) => {

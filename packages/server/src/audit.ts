@@ -9,6 +9,8 @@ export interface AuditEntry {
   readonly act: string;
   /** The user id of who did it; absent where nobody was named, as when the application itself did it. */
   readonly by?: string;
+  /** The id of the token or API key by which it was done, as `key:orders`, where that has one. */
+  readonly byToken?: string;
   /** The client's address. */
   readonly from?: string;
   /** `done` unless given, else the code of what stood in the way. */
@@ -37,11 +39,12 @@ export async function asAdmin<Result>(
 ): Promise<Result> {
   // Who is nobody leaves no line here: strangers could fill the log with them.
   const principal = await node.gatekeeper.principalOf(request);
-  const { user } = principal;
+  const { user, tokenId } = principal;
   const from = node.proxies.clientOf(request);
   const entry = {
     act,
     ...(user === undefined ? {} : { by: user }),
+    ...(tokenId === undefined ? {} : { byToken: tokenId }),
     ...(from === undefined ? {} : { from }),
     request: requestIdOf(request, node),
     channel,

@@ -194,7 +194,7 @@ test("[AUTH-1] who may not publish ends with 4, and the token is shown nowhere",
     refused.map(({ code, stderr }) => [code, stderr]),
     [
       [4, "holdfast: A token is needed, as in Authorization: Bearer ….\n"],
-      [4, "holdfast: The server refused the token, and no other one was given.\n"],
+      [4, "holdfast: The token is not valid. No other token was given.\n"],
       [4, "holdfast: You may not publish closed.\n"],
     ],
   );

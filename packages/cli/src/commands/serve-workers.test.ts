@@ -57,9 +57,9 @@ test("[SEE] a worker that dies is replaced, the log survives it, and what is log
     };`,
   });
   const { server, url } = await startServer(t, ["--workers", "1"], { cwd });
-  assert.equal((await fetch(`${url}/channels/a`)).status, 500);
+  assert.equal((await fetch(`${url}/channels/a`)).status, 503);
   await until(() =>
-    entries(server).some(({ message, worker }) => message === "A request failed." && worker === 1),
+    entries(server).some(({ message, worker }) => message === '"authenticate" failed.' && worker === 1),
   );
   const [before] = await workersOf(server);
   assert.ok(before !== undefined);

@@ -306,8 +306,8 @@ test("[AUTH] what a request says cannot speak to the terminal that shows the log
     };`,
   });
   const { server, url } = await startServer(t, ["--log", "pretty"], { cwd });
-  assert.equal((await fetch(`${url}/channels/a`)).status, 500);
-  await server.says("stderr", /error A request failed\. .*owned/);
+  assert.equal((await fetch(`${url}/channels/a`)).status, 503);
+  await server.says("stderr", /error "authenticate" failed\. .*owned/);
   // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what it is about
   assert.doesNotMatch(server.stderr, /[\u0000-\u0009\u000b-\u001f]/);
 });

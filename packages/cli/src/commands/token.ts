@@ -12,7 +12,7 @@ presence, signal and admin. In a pattern * is any run of characters but ":", ** 
 
 Examples:
   holdfast token --user ada --grant 'read,publish chat:*'
-  holdfast token --user ada --grant 'read user:{user}:**' --grant 'read news' --for 8h
+  holdfast token --user ada --grant 'read user:{user}' --grant 'read news' --for 8h
   HOLDFAST_TOKEN=$(holdfast token --grant 'read **') holdfast subscribe orders`;
 
 /** Declares `holdfast token`. */

@@ -1,4 +1,4 @@
-import { type ErrorCode, HoldfastError } from "@holdfast/protocol";
+import { HoldfastError } from "@holdfast/protocol";
 import { Backoff } from "./backoff.ts";
 import type { Turn } from "./effects.ts";
 import { earliest, type Timing } from "./timing.ts";
@@ -43,7 +43,7 @@ export class Credential {
    */
   #spread = 0;
   /** The last one that the server refused, and by which outcome. */
-  #refused: { readonly token: string; readonly code: ErrorCode } | undefined;
+  #refused: { readonly token: string; readonly error: HoldfastError } | undefined;
   /** Tokens refused in a row. */
   #refusals = 0;
   /** When the cookie ends that another link was opened for. */
@@ -131,8 +131,8 @@ export class Credential {
     this.#askAt = undefined;
     this.#last = token;
     if (token === this.#refused?.token) {
-      const why = "The server refused the token, and no other one was given.";
-      return this.#hopeless(new HoldfastError(this.#refused.code, why));
+      const { code, message } = this.#refused.error;
+      return this.#hopeless(new HoldfastError(code, `${message} No other token was given.`));
     }
     if (token === this.#token) this.#sameAgain();
     else this.#take(token);
@@ -193,7 +193,7 @@ export class Credential {
     if (token !== this.#token || token === undefined) return undefined;
     const heldMs = this.#now - this.#givenAt;
     this.#take(undefined);
-    this.#refused = { token, code: error.code };
+    this.#refused = { token, error };
     // One that had its time, on a slow way perhaps, says nothing about the next.
     const isSpent = error.code === "token_expired" && heldMs >= this.#parts.timing.stableMs;
     if (!isSpent && ++this.#refusals > 1) return this.#hopeless(error);
