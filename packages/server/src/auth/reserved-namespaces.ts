@@ -1,5 +1,5 @@
-import { defaultNamespace, isReserved, type NamespaceSettings } from "@holdfast/core/server";
-import type { Limits } from "@holdfast/protocol";
+import { controlChannels, defaultNamespace, isReserved, type NamespaceSettings } from "@holdfast/core/server";
+import { type Limits, namespaceOf } from "@holdfast/protocol";
 
 /** As long as anything is that stands in a control log: what names a user or token, its times and its labels. */
 const noteBytes = 2048;
@@ -18,7 +18,7 @@ export function reservedNamespace(
   revocationMs: number,
 ): NamespaceSettings | undefined {
   if (!isReserved(name)) return undefined;
-  if (name === "holdfast.control") {
+  if (name === namespaceOf(controlChannels.revocations)) {
     // More than are ever let in, since several nodes may let in the last one at once.
     const eventsMax = 2 * revocationsMax;
     return withRetention({
@@ -27,7 +27,7 @@ export function reservedNamespace(
       ageMsMax: revocationMs + clockSlackMs,
     });
   }
-  if (name === "holdfast.passing") {
+  if (name === namespaceOf(controlChannels.tickets)) {
     const ageMsMax = ticketMs + clockSlackMs;
     const many = 1_000_000;
     return withRetention({

@@ -24,6 +24,21 @@ async function follow(t: TestContext, url: string, channel = "a"): Promise<Socke
   return client;
 }
 
+/** A node whose application takes its time to say whether somebody may publish. */
+async function slowToPermit(t: TestContext) {
+  const permitted = Promise.withResolvers<boolean>();
+  const slow = { asked: 0, permit: () => permitted.resolve(true) };
+  const rig = await startNode(t, {
+    authenticate: () => ({ user: "ada" }),
+    authorize: (_principal, action) => {
+      if (action !== "publish") return true;
+      slow.asked++;
+      return permitted.promise;
+    },
+  });
+  return { ...rig, slow };
+}
+
 /** Begins to let two clients go, of whom the first is asked; the turn of the second comes much later. */
 async function drainTwo(t: TestContext, holdfast: Holdfast, url: string): Promise<{ closed: Promise<void> }> {
   const clients = await Promise.all([follow(t, url), follow(t, url)]);
@@ -223,25 +238,16 @@ test("[ACK-1] publishes that are under way are acknowledged before their connect
 
 for (const spreadMs of [0, 200]) {
   test(`[CALM-7] a publish that was read is answered before its connection is let go, also while it is asked whether it may be: spread over ${spreadMs} ms`, async (t) => {
-    const permitted = Promise.withResolvers<boolean>();
-    let asked = 0;
-    const { holdfast, url } = await startNode(t, {
-      authenticate: () => ({ user: "ada" }),
-      authorize: (_principal, action) => {
-        if (action !== "publish") return true;
-        asked++;
-        return permitted.promise;
-      },
-    });
+    const { holdfast, url, slow } = await slowToPermit(t);
     const session = await SocketClient.open(t, `${url}/connect`);
     session.say(hello());
     session.say({ type: "publish", ref: 1, channel: "a", events: [{ data: 1 }] });
     const plain = await SocketClient.open(t, `${url}/channels/a`);
     plain.say(2);
-    await until(() => asked === 2);
+    await until(() => slow.asked === 2);
     const closed = holdfast.close({ spreadMs, deadlineMs: 60_000 });
     await until(() => holdfast.stats().drain?.phase === "last");
-    permitted.resolve(true);
+    slow.permit();
     await closed;
     await Promise.all([session.closes(), plain.closes()]);
     const said = (client: SocketClient) => client.messages.map(({ type, control }) => type ?? control);
@@ -253,23 +259,14 @@ for (const spreadMs of [0, 200]) {
 }
 
 test("[CALM-7] whoever has asked for nothing is let go at once, however long the answers of others take", async (t) => {
-  const permitted = Promise.withResolvers<boolean>();
-  let asked = 0;
-  const { holdfast, url } = await startNode(t, {
-    authenticate: () => ({ user: "ada" }),
-    authorize: (_principal, action) => {
-      if (action !== "publish") return true;
-      asked++;
-      return permitted.promise;
-    },
-  });
+  const { holdfast, url, slow } = await slowToPermit(t);
   const [busy, idle] = [await follow(t, url), await follow(t, url)];
   busy.say({ type: "publish", ref: 1, channel: "a", events: [{ data: 1 }] });
-  await until(() => asked === 1);
+  await until(() => slow.asked === 1);
   const closed = holdfast.close({ spreadMs: 0, deadlineMs: 60_000 });
   assert.equal((await idle.closes()).code, 1012);
   assert.equal(busy.closed, undefined);
-  permitted.resolve(true);
+  slow.permit();
   assert.equal((await busy.closes()).code, 1012);
   assert.ok(busy.messages.some(({ type }) => type === "published"));
   await closed;

@@ -80,12 +80,16 @@ export class Drain {
   async notice(): Promise<void> {
     const { readiness } = this.#node;
     await pause(noticeMsOf(this.#how, readiness.isWatched), this.#hurry.signal);
-    this.#deadline = performance.now() + (this.#how.deadlineMs ?? deadlineMsDefault);
+    this.#deadline = performance.now() + this.#deadlineMs;
+  }
+
+  get #deadlineMs(): number {
+    return this.#how.deadlineMs ?? deadlineMsDefault;
   }
 
   #spreadFor(links: number): number {
-    const { spreadMs, deadlineMs = deadlineMsDefault } = this.#how;
-    const longest = deadlineMs * turnsShare;
+    const { spreadMs } = this.#how;
+    const longest = this.#deadlineMs * turnsShare;
     return Math.min(spreadMs ?? Math.min(spreadMsMax, links * spreadPerLinkMs), longest);
   }
 
@@ -101,8 +105,7 @@ export class Drain {
     if (spreadMs === 0) return;
     const told: Told[] = [];
     const before = node.turnedAway;
-    const { deadlineMs = deadlineMsDefault } = this.#how;
-    const end = this.#deadline - deadlineMs * (1 - turnsShare);
+    const end = this.#deadline - this.#deadlineMs * (1 - turnsShare);
     const isOver = () =>
       this.#hurry.signal.aborted ||
       performance.now() >= end ||

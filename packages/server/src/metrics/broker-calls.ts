@@ -1,4 +1,5 @@
 import type { AppendResult, Broker } from "@holdfast/core/broker";
+import { isReserved } from "@holdfast/core/server";
 import { type Draft, payloadBytes, toHoldfastError } from "@holdfast/protocol";
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
 import { retellAll } from "./retell.ts";
@@ -18,9 +19,6 @@ export type BrokerOperation = (typeof brokerOperations)[number];
 
 /** From what a memory takes to the deadline of a call. */
 const callSeconds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
-
-/** Channels of the node's own, which nobody publishes to. */
-const ownPrefix = "holdfast.";
 
 /** What became of the calls of one operation. Plain numbers: prom-client looks its labels up each time. */
 class Operation {
@@ -113,7 +111,7 @@ export class BrokerCalls {
       capabilities: broker.capabilities,
       append: (channel, drafts, ifMatch) => {
         const answer = broker.append(channel, drafts, ifMatch);
-        return timed("append", answer, channel.startsWith(ownPrefix) ? undefined : this.#published(drafts));
+        return timed("append", answer, isReserved(channel) ? undefined : this.#published(drafts));
       },
       read: (channel, after, limits) => timed("read", broker.read(channel, after, limits)),
       before: (channel, count) => timed("before", broker.before(channel, count)),

@@ -1,12 +1,9 @@
-import type { Batch, Clock } from "@holdfast/core/server";
+import { type Batch, type Clock, isReserved } from "@holdfast/core/server";
 import { Counter, Histogram, type Registry } from "prom-client";
 import type { Flushable, Tick } from "../tick.ts";
 
 /** From within a tick to what a reader would call broken. */
 const lagSeconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
-
-/** Channels of the node's own, which no client reads. */
-const ownPrefix = "holdfast.";
 
 /**
  * How late events reach sockets, and how many do. Counted once a batch, however many readers it has.
@@ -46,7 +43,7 @@ export class DeliveryLag {
 
   /** A batch went to so many readers, at the front together or one that was behind. */
   readonly delivered = ({ channel, events }: Batch, readers: number, isLive: boolean): void => {
-    if (channel.startsWith(ownPrefix)) return;
+    if (isReserved(channel)) return;
     this.#events += events.length * readers;
     this.#batches += readers;
     const oldest = events[0];
